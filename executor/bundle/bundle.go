@@ -1,0 +1,96 @@
+// Package bundle finds the bundled venv of a plugin in a locked image.
+package bundle
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/lockforge/lockforge/executor/contract"
+)
+
+// metadataLimit bounds metadata.json, in bytes.
+const metadataLimit = 1 << 20
+
+// pluginName is the form of a source type that can name a bundled venv.
+var pluginName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// ErrNotBundled is matched by the error of Find for a plugin without a venv.
+var ErrNotBundled = errors.New("plugin is not bundled in this image")
+
+// Venv is a bundled venv that exists.
+type Venv struct {
+	Plugin string
+	// Python is the absolute path of the venv's interpreter.
+	Python string
+}
+
+// Find returns the venv of a plugin below root. The name must match
+// ^[a-z0-9][a-z0-9_-]{0,63}$, and following links must not lead out of root.
+func Find(root, plugin string) (Venv, error) {
+	if !pluginName.MatchString(plugin) {
+		return Venv{}, fmt.Errorf("plugin name %q: want lower-case letters, digits, - and _, at most 64", plugin)
+	}
+	dir, err := os.OpenRoot(root)
+	if err != nil {
+		return Venv{}, fmt.Errorf("opening venv directory %s: %w", root, err)
+	}
+	defer dir.Close()
+
+	name := plugin + contract.VenvSuffix
+	bin, err := dir.Stat(filepath.Join(name, "bin"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Venv{}, fmt.Errorf("%w: %s", ErrNotBundled, plugin)
+	}
+	if err != nil {
+		return Venv{}, fmt.Errorf("looking into venv %s: %w", name, err)
+	}
+	if !bin.IsDir() {
+		return Venv{}, fmt.Errorf("venv %s: bin is no directory", name)
+	}
+	// The interpreter itself is a link to /usr/bin and so leaves root: only
+	// its existence is asked for here.
+	python := filepath.Join(name, "bin", "python")
+	if _, err := dir.Lstat(python); err != nil {
+		return Venv{}, fmt.Errorf("venv %s has no interpreter: %w", name, err)
+	}
+	return Venv{Plugin: plugin, Python: filepath.Join(root, python)}, nil
+}
+
+// Metadata reads the list of what the image bundles.
+func Metadata(root string) (contract.Metadata, error) {
+	var m contract.Metadata
+	err := readJSON(filepath.Join(root, contract.MetadataFile), &m)
+	return m, err
+}
+
+// BuildInfo reads what the image was built from.
+func BuildInfo(path string) (contract.BuildInfo, error) {
+	var b contract.BuildInfo
+	err := readJSON(path, &b)
+	return b, err
+}
+
+func readJSON(path string, into any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, metadataLimit+1))
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(content) > metadataLimit {
+		return fmt.Errorf("reading %s: more than %d bytes", path, metadataLimit)
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package executor_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/lockforge/lockforge/executor"
+)
+
+// fakePython stands for a venv's interpreter: it prints how it was called and
+// what it was given.
+const fakePython = `#!/bin/sh
+echo "args: $*"
+cat
+env | grep -c s3cret
+exit 4
+`
+
+func image(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	bin := filepath.Join(root, "mysql-bundled", "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(bin, "python"), fakePython, 0o755)
+	write(t, filepath.Join(root, "metadata.json"), `{"bundled_plugins":["file","mysql"]}`, 0o644)
+	return root
+}
+
+func write(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type result struct {
+	Code           int
+	Stdout, Stderr string
+}
+
+func run(t *testing.T, root, stdin string, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := executor.Run(t.Context(), executor.Process{
+		Args:   args,
+		Env:    []string{"DATAHUB_BUNDLED_VENV_PATH=" + root, "DB_PASSWORD=s3cret", "PATH=/usr/bin:/bin"},
+		Stdin:  strings.NewReader(stdin),
+		Stdout: &out,
+		Stderr: &errs,
+	})
+	return result{code, out.String(), errs.String()}
+}
+
+func TestRunGivesTheRecipeOverStdinAndPassesOnTheCode(t *testing.T) {
+	got := run(t, image(t), "source: {type: mysql}", "executor", "run", "--plugin", "mysql", "--secret-env", "DB_PASSWORD")
+	if got.Code != 4 {
+		t.Errorf("exit code %d, want the child's 4; stderr %s", got.Code, got.Stderr)
+	}
+	want := `args: -I -m datahub ingest run -c -
+{"__recipe_yaml__":"source: {type: mysql}","__secrets__":{"DB_PASSWORD":"s3cret"}}0
+`
+	if diff := cmp.Diff(want, got.Stdout); diff != "" {
+		t.Errorf("stdout (-want +got):\n%s", diff)
+	}
+	var record struct {
+		Phase, Plugin string
+		Code          int
+	}
+	if err := json.Unmarshal([]byte(got.Stderr), &record); err != nil {
+		t.Fatalf("end record %q: %v", got.Stderr, err)
+	}
+	if record.Phase != "exited" || record.Plugin != "mysql" || record.Code != 4 {
+		t.Errorf("end record %+v", record)
+	}
+}
+
+func TestEndRecordGoesToAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "end.json")
+	got := run(t, image(t), "{}", "executor", "run", "--plugin=mysql", "--end-record", file)
+	if content, err := os.ReadFile(file); err != nil || !strings.Contains(string(content), `"code":4`) || got.Stderr != "" {
+		t.Errorf("record %q, %v; stderr %q", content, err, got.Stderr)
+	}
+}
+
+func TestBadInputStartsNothing(t *testing.T) {
+	root := image(t)
+	for name, tc := range map[string]struct {
+		stdin string
+		args  []string
+		says  string
+	}{
+		"no command":       {args: []string{"executor"}, says: "executor run"},
+		"unknown command":  {args: []string{"executor", "install"}, says: "install"},
+		"no plugin":        {args: []string{"executor", "run"}, says: "--plugin"},
+		"not bundled":      {stdin: "{}", args: []string{"executor", "run", "--plugin", "snowflake"}, says: "bundled are: file, mysql"},
+		"path as plugin":   {stdin: "{}", args: []string{"executor", "run", "--plugin", "../mysql"}, says: "../mysql"},
+		"empty recipe":     {stdin: " \n", args: []string{"executor", "run", "--plugin", "mysql"}, says: "empty"},
+		"huge recipe":      {stdin: strings.Repeat("a", 11<<20), args: []string{"executor", "run", "--plugin", "mysql"}, says: "larger"},
+		"missing recipe":   {args: []string{"executor", "run", "--plugin", "mysql", "--config", "/nonexistent"}, says: "/nonexistent"},
+		"unset secret":     {stdin: "{}", args: []string{"executor", "run", "--plugin", "mysql", "--secret-env", "NOPE"}, says: "NOPE"},
+		"stray argument":   {stdin: "{}", args: []string{"executor", "run", "--plugin", "mysql", "x"}, says: "x"},
+		"negative timeout": {stdin: "{}", args: []string{"executor", "run", "--plugin", "mysql", "--timeout", "-1s"}, says: "--timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := run(t, root, tc.stdin, tc.args...)
+			if got.Code != 2 || got.Stdout != "" || !strings.Contains(got.Stderr, tc.says) {
+				t.Errorf("got %+v; want code 2 and a word about %q", got, tc.says)
+			}
+		})
+	}
+}
+
+func TestOtherCommands(t *testing.T) {
+	root := image(t)
+	if got := run(t, root, "", "executor", "plugins"); got.Code != 0 || got.Stdout != "file\nmysql\n" {
+		t.Errorf("plugins: %+v", got)
+	}
+	if got := run(t, root, "", "executor", "--help"); got.Code != 0 || !strings.Contains(got.Stdout, "executor run") {
+		t.Errorf("help: %+v", got)
+	}
+	heartbeat := filepath.Join(t.TempDir(), "beat")
+	if got := run(t, root, "", "/health_status", heartbeat); got.Code != 1 || !strings.HasPrefix(got.Stdout, "FAIL") {
+		t.Errorf("health of a dead worker: %+v", got)
+	}
+	write(t, heartbeat, "", 0o600)
+	if got := run(t, root, "", "executor", "health", heartbeat); got.Code != 0 || got.Stdout != "OK\n" {
+		t.Errorf("health: %+v", got)
+	}
+}

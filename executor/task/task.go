@@ -1,0 +1,138 @@
+// Package task runs one child process under supervision: in its own process
+// group and an empty directory of its own, with a bounded way to end.
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// ExitNotStarted is the exit code where the child never ran.
+const ExitNotStarted = 125
+
+// Phases of a run, as an end record names them.
+const (
+	PhaseNotStarted = "not-started" // nothing ran
+	PhaseExited     = "exited"      // the child ended by itself
+	PhaseCancelled  = "cancelled"   // it was told to end
+	PhaseTimeout    = "timeout"     // it ran out of time
+)
+
+// Spec describes a run.
+type Spec struct {
+	Argv  []string // Argv[0] is an absolute path
+	Env   []string // the whole environment, HOME and TMPDIR aside: see Environment
+	Stdin io.Reader
+	// Stdout and Stderr get the child's output unchanged, from two goroutines.
+	Stdout, Stderr io.Writer
+	// Parent is the directory in which the child's own working directory is made.
+	Parent string
+	// Timeout ends the run; 0 is none.
+	Timeout time.Duration
+	// Grace is the time between SIGTERM and SIGKILL.
+	Grace time.Duration
+	// Drain bounds the wait for output after the child's exit, where a
+	// process it left behind holds the pipe.
+	Drain time.Duration
+}
+
+// End says how a run ended. Code is the exit code for the executor's own
+// process: the child's, or 128+n when it died of signal n, or 125.
+type End struct {
+	Phase  string `json:"phase"`
+	Code   int    `json:"code"`
+	Signal int    `json:"signal,omitempty"`
+	Error  string `json:"error,omitempty"`
+}
+
+// NotStarted is the end of a run whose child could not be started.
+func NotStarted(err error) End {
+	return End{Phase: PhaseNotStarted, Code: ExitNotStarted, Error: err.Error()}
+}
+
+// Run starts the child and waits for its end. When ctx is cancelled or the
+// time is up the process group gets SIGTERM, and SIGKILL after the grace
+// period. Nothing of the group is left when Run returns.
+func Run(ctx context.Context, s Spec) End {
+	dir, err := os.MkdirTemp(s.Parent, "run-")
+	if err != nil {
+		return NotStarted(fmt.Errorf("making the working directory: %w", err))
+	}
+	defer os.RemoveAll(dir)
+
+	var timedOut atomic.Bool
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if s.Timeout > 0 {
+		timer := time.AfterFunc(s.Timeout, func() { timedOut.Store(true); cancel() })
+		defer timer.Stop()
+	}
+
+	cmd := exec.Command(s.Argv[0], s.Argv[1:]...)
+	cmd.Dir, cmd.Env = dir, Environment(s.Env, dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	pipes, err := connect(cmd, s)
+	if err != nil {
+		return NotStarted(err)
+	}
+	defer pipes.close()
+	if err := cmd.Start(); err != nil {
+		return NotStarted(fmt.Errorf("starting %s: %w", s.Argv[0], err))
+	}
+	pipes.started()
+
+	exited := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		stop(ctx, -cmd.Process.Pid, s.Grace, exited)
+	}()
+	err = cmd.Wait()
+	close(exited)
+	<-stopped
+	// The child is gone; what it left in its group must not outlive it.
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	pipes.drain(s.Drain)
+	return end(cmd.ProcessState, err, ctx.Err() != nil, timedOut.Load())
+}
+
+// stop ends the process group when ctx is done before the child exits.
+func stop(ctx context.Context, group int, grace time.Duration, exited <-chan struct{}) {
+	select {
+	case <-exited:
+		return
+	case <-ctx.Done():
+	}
+	_ = syscall.Kill(group, syscall.SIGTERM)
+	select {
+	case <-exited:
+	case <-time.After(grace):
+		_ = syscall.Kill(group, syscall.SIGKILL)
+	}
+}
+
+func end(state *os.ProcessState, err error, cancelled, timedOut bool) End {
+	e := End{Phase: PhaseExited, Code: state.ExitCode()}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		e.Signal = int(status.Signal())
+		e.Code = 128 + e.Signal
+	}
+	switch {
+	case timedOut:
+		e.Phase = PhaseTimeout
+	case cancelled:
+		e.Phase = PhaseCancelled
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		e.Error = err.Error()
+	}
+	return e
+}
