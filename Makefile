@@ -1,0 +1,53 @@
+# Every target is one of the two commands of the README, or a part of them.
+export GOTOOLCHAIN := local
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+PROGRAMS := builder/programs/bin
+ARCHES   := amd64 arm64
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w
+
+.PHONY: help setup build programs demo test unit integration bench generate verify lint clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
+
+setup: ## install what a fresh Debian machine with Go lacks
+	scripts/setup.sh
+
+programs: # the static programs that lockforge carries: unpack and executor
+	@for arch in $(ARCHES); do for p in unpack executor; do GOARCH=$$arch GOOS=linux go build -ldflags '$(LDFLAGS)' -o $(PROGRAMS)/$$p-linux-$$arch ./cmd/$$p || exit 1; done; done
+
+build: programs ## leave bin/lockforge and bin/executor
+	go build -ldflags '$(LDFLAGS) -X github.com/lockforge/lockforge/builder.Version=$(VERSION)' -o bin/lockforge ./cmd/lockforge
+	go build -ldflags '$(LDFLAGS)' -o bin/executor ./cmd/executor
+
+demo: setup build ## the main job: lock, build, sign, verify and run manifests/quickstart.yaml
+	scripts/demo.sh
+
+test: setup build verify unit integration ## everything that CI runs
+
+unit: ## tests that need no network, root or service
+	go test -timeout 10m ./...
+
+integration: ## tests against real wheels, BuildKit, registry and cosign
+	scripts/integration.sh
+
+bench: setup build ## speed and memory, as ratios to a baseline and to the lower bound
+	scripts/bench.sh
+
+generate: ## write the generated files
+	go generate ./...
+
+verify: ## fail when a generated file or go.mod is out of date
+	go generate ./... && go mod tidy
+	git diff --exit-code
+
+lint: ## formatting and vet
+	test -z "$$(gofmt -l .)"
+	go vet ./...
+
+clean: ## remove what the other targets made
+	rm -rf bin .cache $(PROGRAMS)/unpack-* $(PROGRAMS)/executor-*
