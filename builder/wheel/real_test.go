@@ -1,0 +1,44 @@
+package wheel_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/builder/wheel"
+)
+
+// TestRealWheels reads every wheel of the folder $LOCKFORGE_WHEELS: strictness
+// that real wheels do not survive would be of no use.
+func TestRealWheels(t *testing.T) {
+	dir := os.Getenv("LOCKFORGE_WHEELS")
+	if dir == "" {
+		testenv.Missing(t, "LOCKFORGE_WHEELS names no folder of wheels")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.whl"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no wheels in %s: %v", dir, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			f, err := os.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			info, err := f.Stat()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := wheel.Open(f, info.Size(), filepath.Base(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Verify(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
