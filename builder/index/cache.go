@@ -1,0 +1,67 @@
+package index
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// pageLifetime is how long a page of the cache folder counts as new. It spares
+// a lock that follows a lock the same 50 MB of pages; a release that appeared
+// in between may be missed for that long.
+const pageLifetime = 10 * time.Minute
+
+// maxCached bounds a file of the cache, in bytes.
+const maxCached = 64 << 20
+
+// pageFile is where the files of a page are kept.
+func (c *Client) pageFile(address string) string {
+	sum := sha256.Sum256([]byte(address))
+	return filepath.Join(c.opts.CacheDir, "pages", hex.EncodeToString(sum[:])+".json")
+}
+
+// cached returns the files of a page that was fetched not long ago. Whatever
+// is wrong with the cache, the answer is that there is nothing.
+func (c *Client) cached(address, name string) ([]File, bool) {
+	if c.opts.CacheDir == "" {
+		return nil, false
+	}
+	path := c.pageFile(address)
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > maxCached || time.Since(info.ModTime()).Abs() > pageLifetime {
+		return nil, false
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, false
+	}
+	var files []File
+	if json.Unmarshal(content, &files) != nil {
+		return nil, false
+	}
+	return files, true
+}
+
+// cache keeps the files of a page, for this user's eyes only: the page may be
+// of a private index. The page was had without it, so a failure is no error.
+func (c *Client) cache(address string, files []File) {
+	if c.opts.CacheDir == "" {
+		return
+	}
+	path := c.pageFile(address)
+	content, err := json.Marshal(files)
+	if err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+		return
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".page-*")
+	if err != nil {
+		return
+	}
+	_, err = tmp.Write(content)
+	if closed := tmp.Close(); err != nil || closed != nil || os.Rename(tmp.Name(), path) != nil {
+		_ = os.Remove(tmp.Name())
+	}
+}

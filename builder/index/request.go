@@ -1,0 +1,235 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/lockforge/lockforge/builder/fault"
+)
+
+const (
+	maxRedirects = 10
+	// longestPause bounds one wait between attempts, a server's Retry-After included.
+	longestPause = 60 * time.Second
+	// drainLimit is how much of an unwanted answer is read so that its connection can be used again.
+	drainLimit = 64 << 10
+	userAgent  = "lockforge"
+)
+
+// request is one GET or HEAD; first and last are the inclusive byte range, as
+// HTTP has it, unless ranged is false; last < 0 leaves the end open.
+type request struct {
+	method      string
+	url         *url.URL
+	accept      string
+	ranged      bool
+	first, last int64
+}
+
+// parseURL refuses what is no http or https URL, without repeating its text.
+func parseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fault.Wrap(fault.Network, errNotURL, "requesting a file")
+	}
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	return u, nil
+}
+
+// try runs an attempt until it succeeds, fails for good, or has failed once
+// more than there are retries. An origin that used up its retries gets a single
+// attempt per request from then on, until it answers again: with a mirror at
+// hand nobody waits for it file by file.
+func (c *Client) try(ctx context.Context, u *url.URL, attempt func() error) error {
+	retries := c.opts.Retries
+	if c.isDown(u) {
+		retries = 0
+	}
+	pause := c.opts.Backoff
+	for n := 0; ; n++ {
+		err := attempt()
+		if err == nil || !Temporary(err) {
+			c.setDown(u, false)
+			return c.explain(ctx, u, err)
+		}
+		wait := pause/2 + rand.N(pause/2+1)
+		var status *StatusError
+		if errors.As(err, &status) && status.After > wait {
+			wait = status.After
+		}
+		if n >= retries || wait > longestPause {
+			c.setDown(u, true)
+			return c.explain(ctx, u, err)
+		}
+		select {
+		case <-ctx.Done():
+			return c.explain(ctx, u, err)
+		case <-time.After(wait):
+		}
+		pause = min(2*pause, longestPause/2)
+	}
+}
+
+func (c *Client) isDown(u *url.URL) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.down[origin(u)]
+}
+
+func (c *Client) setDown(u *url.URL, down bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down[origin(u)] = down
+}
+
+// explain turns the last error of a request into one that a user can act on.
+func (c *Client) explain(ctx context.Context, u *url.URL, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fault.Wrap(fault.Cancelled, context.Cause(ctx), "requesting %s", printable(u))
+	}
+	kind := fault.Network
+	if errors.Is(err, ErrHTML) {
+		kind = fault.Integrity
+	}
+	where := ""
+	name := c.set.nameAt(u)
+	if name != "" {
+		where = fmt.Sprintf(" (index %q)", name)
+	}
+	e := fault.Wrap(kind, err, "requesting %s%s", printable(u), where)
+	switch {
+	case errors.Is(err, ErrDenied) && name != "":
+		return e.Hint("give a login for index %q: an entry for %s in netrc, or UV_INDEX_<NAME>_USERNAME and _PASSWORD", name, u.Hostname())
+	case errors.Is(err, ErrDenied):
+		return e.Hint("give a login for %s in netrc", u.Hostname())
+	case errors.Is(err, ErrHTML):
+		return e.Hint("a proxy or a login page answers in place of the mirror: check HTTPS_PROXY and the index URL")
+	case errors.Is(err, ErrNotFound):
+		return e
+	case permanent(err):
+		return e.Hint("check the address; own certificate authorities go into SSL_CERT_FILE, proxies into HTTPS_PROXY and NO_PROXY")
+	}
+	return e
+}
+
+// nameAt names the index that a URL belongs to, by the longest base of its origin.
+func (s *Set) nameAt(u *url.URL) string {
+	name, longest := "", -1
+	for _, x := range s.indexes {
+		for _, base := range x.bases() {
+			b, err := url.Parse(base)
+			if err != nil || origin(b) != origin(u) {
+				continue
+			}
+			if n := (grant{path: b.Path}).covers(u.Path); n > longest {
+				name, longest = x.Name, n
+			}
+		}
+	}
+	return name
+}
+
+// send makes one attempt, over redirects. An answer other than 200, and 206
+// for a range, is an error; the caller closes the body. The address that
+// answered in the end is resp.Request.URL.
+func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	resp, err := c.follow(ctx, r)
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	resp.Body = &watched{body: resp.Body, keys: c.set.keys, ctx: ctx, cancel: cancel, timeout: c.opts.Timeout}
+	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusPartialContent && r.ranged {
+		return resp, nil
+	}
+	status := newStatusError(resp, time.Now())
+	drain(resp.Body)
+	return nil, status
+}
+
+func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) {
+	u := r.url
+	for range maxRedirects {
+		req, err := http.NewRequestWithContext(ctx, r.method, u.String(), nil)
+		if err != nil {
+			return nil, c.set.keys.transport(errNotURL)
+		}
+		r.fill(req.Header)
+		resp, err := c.http.Do(req)
+		if err != nil {
+			return nil, c.set.keys.transport(err)
+		}
+		next, err := redirect(resp)
+		if err != nil || next == nil {
+			if err != nil {
+				drain(resp.Body)
+				return nil, c.set.keys.transport(err)
+			}
+			return resp, nil
+		}
+		drain(resp.Body)
+		u = next
+	}
+	return nil, c.set.keys.transport(errRedirects)
+}
+
+func (r request) fill(h http.Header) {
+	h.Set("User-Agent", userAgent)
+	if r.accept != "" {
+		h.Set("Accept", r.accept)
+		return
+	}
+	// Files are wanted as they are: a compressed form has other sizes and offsets.
+	h.Set("Accept-Encoding", "identity")
+	switch {
+	case r.ranged && r.last >= 0:
+		h.Set("Range", fmt.Sprintf("bytes=%d-%d", r.first, r.last))
+	case r.ranged:
+		h.Set("Range", fmt.Sprintf("bytes=%d-", r.first))
+	}
+}
+
+// redirect returns where an answer sends the client, nil for nowhere.
+func redirect(resp *http.Response) (*url.URL, error) {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil, nil
+	}
+	from := resp.Request.URL
+	to, err := from.Parse(resp.Header.Get("Location"))
+	if err != nil || (to.Scheme != "http" && to.Scheme != "https") || to.Host == "" {
+		return nil, errLocation
+	}
+	if from.Scheme == "https" && to.Scheme == "http" {
+		return nil, errDowngrade
+	}
+	to.User, to.Fragment, to.RawFragment = nil, "", ""
+	return to, nil
+}
+
+// drain lets the connection be used again, if little is left, and closes the body.
+func drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, drainLimit)
+	_ = body.Close()
+}
+
+// transport wraps an error of net/http without the URL that it would repeat.
+func (k *keyring) transport(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return &transportError{text: k.scrub(err.Error()), err: err}
+}
