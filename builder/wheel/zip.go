@@ -291,6 +291,7 @@ func readLocal(r io.ReaderAt, e *entry, next uint64) error {
 		return err
 	}
 	localSize, localPacked := long.resolve(size), long.resolve(packed)
+	long.repeats(localSize, localPacked)
 	if err := long.done(); err != nil {
 		return err
 	}

@@ -61,6 +61,14 @@ func (z *zip64Values) resolve(field uint32) uint64 {
 	return z.values.u64()
 }
 
+// repeats drops values that say again what the fields of a local header said
+// without their help. The protobuf wheels have such extra fields.
+func (z *zip64Values) repeats(size, packed uint64) {
+	if values := z.values; len(values) == 16 && values.u64() == size && values.u64() == packed {
+		z.values = nil
+	}
+}
+
 // done checks that the header fields asked for exactly the values there are.
 func (z *zip64Values) done() error {
 	if z.short || len(z.values) != 0 {
