@@ -102,7 +102,7 @@ func openBody(resp *http.Response, r request) (io.ReadCloser, int64, error) {
 	if resp.StatusCode == http.StatusPartialContent {
 		first, size, err := parseContentRange(resp.Header.Get("Content-Range"))
 		if err != nil || first != r.first {
-			return nil, 0, errRange
+			return nil, 0, ErrRange
 		}
 		return resp.Body, size, nil
 	}
@@ -140,14 +140,14 @@ func parseContentRange(value string) (first, size int64, err error) {
 	var last int64
 	var total string
 	if _, err := fmt.Sscanf(value, "bytes %d-%d/%s", &first, &last, &total); err != nil {
-		return 0, 0, errRange
+		return 0, 0, ErrRange
 	}
 	if total == "*" {
 		return first, -1, nil
 	}
 	size, err = strconv.ParseInt(total, 10, 64)
 	if err != nil || last < first || size <= last {
-		return 0, 0, errRange
+		return 0, 0, ErrRange
 	}
 	return first, size, nil
 }

@@ -22,12 +22,15 @@ var ErrDenied = errors.New("access denied")
 // ErrHTML is matched by the error about a web page that came in place of a file.
 var ErrHTML = errors.New("an HTML page came in place of the file")
 
+// ErrRange is matched by errors about an answer that does not go on where it
+// was asked to.
+var ErrRange = errors.New("the server does not have the byte range that was asked for")
+
 var (
 	errStalled   = errors.New("the server sent nothing for too long")
 	errDowngrade = errors.New("a redirect from https to http is not followed")
 	errRedirects = errors.New("too many redirects")
 	errLocation  = errors.New("a redirect to what is no http or https URL")
-	errRange     = errors.New("the server answered with another byte range than was asked for")
 )
 
 // StatusError is an answer other than the wanted one.
@@ -40,13 +43,15 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("server answered %d %s", e.Code, http.StatusText(e.Code))
 }
 
-// Is makes 404 and 410 match ErrNotFound, 401, 403 and 407 ErrDenied.
+// Is makes 404 and 410 match ErrNotFound, 401, 403 and 407 ErrDenied, 416 ErrRange.
 func (e *StatusError) Is(target error) bool {
 	switch e.Code {
 	case http.StatusNotFound, http.StatusGone:
 		return target == ErrNotFound
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		return target == ErrDenied
+	case http.StatusRequestedRangeNotSatisfiable:
+		return target == ErrRange
 	}
 	return false
 }

@@ -36,7 +36,7 @@ type Partial struct {
 // or goroutine has it open, Begin waits for it, or for ctx. It returns nil, nil
 // when the blob is there and intact.
 //
-// Errors: ctx's own; fault.Internal for the disk.
+// Errors: fault.Cancelled; fault.Internal for the disk.
 func (s *Store) Begin(ctx context.Context, sha string, size int64) (*Partial, error) {
 	if !validHash(sha) {
 		return nil, invalidHash(sha)
@@ -54,7 +54,7 @@ func (s *Store) Begin(ctx context.Context, sha string, size int64) (*Partial, er
 		}
 		select {
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, fault.Wrap(fault.Cancelled, context.Cause(ctx), "waiting for the download of sha256:%s by another process", sha)
 		case <-time.After(lockPoll):
 		}
 	}
