@@ -114,7 +114,10 @@ func TestPutRefuses(t *testing.T) {
 			fault.Integrity, limitio.ErrTooLarge,
 		},
 		"another hash": {
-			func(s *Store) error { _, err := s.PutExpected(strings.NewReader("a"), 4, hashOf([]byte("b"))); return err },
+			func(s *Store) error {
+				_, err := s.PutExpected(strings.NewReader("a"), 4, hashOf([]byte("b")))
+				return err
+			},
 			fault.Integrity, nil,
 		},
 		"no hash": {
