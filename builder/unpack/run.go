@@ -24,6 +24,7 @@ type step struct {
 
 // commands are what the program can do. Each reads its own specification.
 var commands = map[string]func(*step) error{
+	"debs":   debs,
 	"stdlib": stdlib,
 	"wheels": wheels,
 	"tree":   tree,
