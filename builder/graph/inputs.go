@@ -1,0 +1,19 @@
+package graph
+
+import (
+	"github.com/lockforge/lockforge/builder/pack"
+)
+
+// Inputs is what a graph needs besides manifest and lock.
+type Inputs struct {
+	// Open opens a locked file of the content store.
+	Open pack.Opener
+	// Unpack and Executor return static programs for an architecture.
+	Unpack, Executor func(arch string) ([]byte, error)
+	// BuildPlatform is where the steps run, "linux/amd64".
+	BuildPlatform string
+	// LockDigest is the digest of the lock file, "sha256:<hex>".
+	LockDigest string
+	// ToolVersion is the version of lockforge.
+	ToolVersion string
+}
