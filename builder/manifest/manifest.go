@@ -28,6 +28,9 @@ type Manifest struct {
 	Path string `yaml:"-" json:"-"`
 
 	positions map[string]fault.Pos
+	// names holds the user's word for a path where it isn't the path itself
+	// ("plugins": "BUNDLED_VENV_PLUGINS").
+	names map[string]string
 }
 
 // CLI selects the DataHub CLI release. Version is a PEP 440 version without
@@ -76,9 +79,14 @@ type Indexes struct {
 	Extra   []Index `yaml:"extra,omitempty"`
 }
 
-// Index is one PEP 503 index. Packages are project name patterns ("acme-*")
-// that come from this index and from no other. Mirrors are further addresses
-// that serve the same files, tried in order.
+// Index is one PEP 503 index. Name is "default" for the default index unless
+// the manifest says otherwise. Packages are normalised project name patterns
+// ("acme-*") that come from this index and from no other; every extra index
+// has some, the default has none. Mirrors are further addresses that serve
+// the same files, tried in order.
+//
+// URL and Mirrors may hold the user's credentials: print an Index, or pass
+// an address through Redact, but never print the fields themselves.
 type Index struct {
 	Name     string   `yaml:"name,omitempty"`
 	URL      string   `yaml:"url"`
@@ -141,26 +149,4 @@ type Runtime struct {
 type Layers struct {
 	Budget      int    `yaml:"budget,omitempty" json:"budget"`
 	Compression string `yaml:"compression,omitempty" json:"compression"` // zstd or gzip
-}
-
-// Pos returns the place of a key by its path, such as "plugins[2]" or
-// "indexes.default.url"; the nearest known parent's place where the key
-// itself has none.
-func (m *Manifest) Pos(path string) fault.Pos {
-	for path != "" {
-		if p, ok := m.positions[path]; ok {
-			return p
-		}
-		path = parentKey(path)
-	}
-	return fault.Pos{File: m.Path}
-}
-
-func parentKey(path string) string {
-	for i := len(path) - 1; i > 0; i-- {
-		if path[i] == '.' || path[i] == '[' {
-			return path[:i]
-		}
-	}
-	return ""
 }
