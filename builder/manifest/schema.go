@@ -51,8 +51,8 @@ type cliForm struct {
 }
 
 type pluginMapping struct {
-	Name   pluginText   `json:"name" jsonschema_description:"Connector."`
-	Extras []pluginText `json:"extras,omitempty" jsonschema_description:"Further extras of the CLI release for this connector, such as mssql-odbc."`
+	Name   pluginText  `json:"name" jsonschema_description:"Connector."`
+	Extras []extraText `json:"extras,omitempty" jsonschema_description:"Further extras of the CLI release for this connector, such as mssql-odbc."`
 }
 
 type groupMapping struct {
@@ -131,6 +131,7 @@ type layersForm struct {
 type (
 	imageName     string
 	pluginText    string
+	extraText     string
 	versionText   string
 	classText     string
 	indexText     string
@@ -157,6 +158,11 @@ func (indexText) JSONSchema() *jsonschema.Schema     { return patterned(indexNam
 func (hashText) JSONSchema() *jsonschema.Schema      { return patterned(hashGrammar) }
 func (venvDirectory) JSONSchema() *jsonschema.Schema { return patterned(pathGrammar) }
 func (digested) JSONSchema() *jsonschema.Schema      { return patterned(digestGrammar) }
+
+// An extra may be written in any spelling that PEP 685 normalises.
+func (extraText) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: `^[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*$`}
+}
 
 func (relativeFile) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Pattern: `^[^/\\]`}

@@ -101,7 +101,7 @@ func syntaxPos(data []byte, path string, err error) fault.Pos {
 		at.Line = 1
 	}
 	lines := bytes.SplitAfter(data, []byte("\n"))
-	const tries, largest = 200, 64 << 10 // each try reads the file anew
+	const tries, largest = 50, 64 << 10 // each try reads the file anew
 	for n := at.Line; n <= min(len(lines), at.Line+tries) && len(data) <= largest; n++ {
 		var ignored yaml.Node
 		try := yaml.Unmarshal(bytes.Join(lines[:n], nil), &ignored)

@@ -1,0 +1,76 @@
+package manifest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/lockforge/lockforge/builder/manifest"
+)
+
+func TestRedact(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://user:secret@mirror.example:8443/simple/": "https://mirror.example:8443/simple/",
+		"https://secret@mirror.example/simple":            "https://mirror.example/simple",
+		"https://mirror.example/simple?token=secret#x":    "https://mirror.example/simple",
+		"https://user:sec%zzret@mirror.example/simple":    "...@mirror.example/simple",
+		"user:secret@mirror.example":                      "...@mirror.example",
+		"no address":                                      "no address",
+	} {
+		if got := manifest.Redact(address); got != want {
+			t.Errorf("Redact(%q) = %q, want %q", address, got, want)
+		}
+	}
+	if !manifest.Credentials("https://u@mirror.example") || manifest.Credentials("https://mirror.example") {
+		t.Error("Credentials doesn't see the user name")
+	}
+}
+
+// A credential may stand in any place of a manifest, right or wrong; no
+// message and no printed form may repeat it.
+func TestCredentialsAreNeverShown(t *testing.T) {
+	const address = "https://user:hunter2@mirror.example/simple"
+	m, err := load(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Indexes.Default.URL = address
+	m.Indexes.Default.Mirrors = []string{address}
+	encoded, err := json.Marshal(map[string]any{"m": m, "i": m.Indexes, "d": *m.Indexes.Default})
+	if err != nil {
+		t.Fatal(err)
+	}
+	yamlForm, err := manifest.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := string(encoded) + string(yamlForm) + fmt.Sprintf("%v %+v %#v %s %v %+v", m.Indexes, m.Indexes, *m.Indexes.Default, m.Indexes.Default, m.Indexes.Extra, *m)
+	if strings.Contains(shown, "hunter2") {
+		t.Errorf("the password is shown in %s", shown)
+	}
+
+	head := "version: 1\ncli: {version: \"1.0\"}\nplugins: [mysql]\n"
+	for _, text := range []string{
+		head + "indexes: {default: \"" + address + "\"}\n",
+		head + "indexes: {default: {url: \"" + address + "?x\"}}\n",
+		head + "indexes: {default: {url: \"https://user:hunter2@mirror.example:port/\"}}\n",
+		head + "indexes: {default: {url: \"https://user:hunter2@%zz/\"}}\n",
+		head + "indexes: {extra: [{url: \"" + address + "\"}]}\n",
+		head + "indexes: {extra: [\"" + address + "\"]}\n",
+		head + "base: {debian: {mirrors: [\"" + address + "\"]}}\n",
+		head + "base: {image: \"" + address + "\"}\n",
+		head + "venvPath: " + address + "\n",
+		head + "\"" + address + "\": 1\n",
+		"version: 1\ncli: {version: \"" + address + "\"}\nplugins: [\"" + address + "\"]\n",
+		"BUNDLED_CLI_VERSION=1\nBUNDLED_VENV_PLUGINS=" + address + "\nPIP_INDEX_URL=" + address + "?q\nEXTRA_INDEX_URLS=" + address + "\n",
+		"BUNDLED_CLI_VERSION=1\nBUNDLED_VENV_PLUGINS=s3\nUV_PROFILE=" + address + "\nBUNDLED_VENV_SLIM_MODE=" + address + "\n",
+	} {
+		_, err := load(text)
+		if err == nil {
+			t.Errorf("%q is accepted", text)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the password is shown: %v", err)
+		}
+	}
+}
