@@ -1,7 +1,6 @@
 package debian
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/lockforge/lockforge/builder/deb"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/internal/limitio"
 )
@@ -47,11 +45,7 @@ func (x indexReader) read(ctx context.Context, m Mirror, w want, all *catalog) (
 	if err != nil {
 		return time.Time{}, err
 	}
-	plain, err := deb.XZ(bytes.NewReader(packed), maxPackages)
-	if err == nil {
-		err = all.read(plain, w.archive)
-	}
-	if err != nil {
+	if err := all.unpack(packed, w.archive, maxPackages); err != nil {
 		return time.Time{}, fault.Wrap(fault.Integrity, err, "reading %s/%s", dir, name)
 	}
 	return r.date, nil

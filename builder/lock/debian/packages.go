@@ -1,6 +1,7 @@
 package debian
 
 import (
+	"bytes"
 	"encoding/hex"
 	"io"
 	"path"
@@ -38,6 +39,15 @@ type provider struct {
 
 func newCatalog(arch string) *catalog {
 	return &catalog{arch: arch, byName: map[string]*candidate{}}
+}
+
+// unpack adds a compressed Packages index of at most limit unpacked bytes.
+func (c *catalog) unpack(packed []byte, archive ArchiveName, limit int64) error {
+	plain, err := deb.XZ(bytes.NewReader(packed), limit)
+	if err != nil {
+		return err
+	}
+	return c.read(plain, archive)
 }
 
 // read adds an uncompressed Packages index. Of several versions the highest

@@ -44,10 +44,7 @@ func (c *conflict) disputes(guilty []unit, alone map[string]*answer) []string {
 // demands walks the requirements of a resolution, with extras and markers, and
 // lists what is demanded of each project.
 func (c *conflict) demands(requirements []string, a *answer) map[string][]demand {
-	w := &walk{c: c, env: pep508.Linux(c.target.machine, c.target.Python), found: map[string][]demand{}, done: map[string]bool{}}
-	for _, p := range a.resolved {
-		w.versions = append(w.versions, p)
-	}
+	w := &walk{c: c, env: pep508.Linux(c.target.machine, c.target.Python), versions: a.resolved, found: map[string][]demand{}, done: map[string]bool{}}
 	for _, text := range requirements {
 		w.visit(text, "", "the manifest")
 	}
@@ -76,6 +73,9 @@ func (w *walk) visit(text, extra, by string) {
 	r, err := pep508.Parse(text)
 	if err != nil || !r.Marker.Holds(w.env, extra) {
 		return
+	}
+	if extra != "" && r.Marker.Holds(w.env, "") {
+		return // not the extra's, and visited without it
 	}
 	name := pep508.Normalise(r.Name)
 	if spec, err := pep440.ParseSpecifiers(r.Specifier); err == nil && r.Specifier != "" {
