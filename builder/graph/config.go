@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ const (
 // stateMode lets any user write the executor's state directory and nobody
 // remove what is another's, as /tmp does: the image may run as a user other
 // than the one it names.
-const stateMode = 0o1777
+const stateMode = fs.ModeSticky | 0o777
 
 // addConfig adds the layer of configuration and description.
 func (a *assembly) addConfig() error {

@@ -21,8 +21,9 @@ func explain(ctx context.Context, err error, f *follower, c *Client) error {
 		}
 		return fault.Wrap(fault.Build, err, "building")
 	}
-	if log != "" {
-		log = "\n" + log
+	if log == "" {
+		return fault.Wrap(fault.Build, err, "building: %s", step)
 	}
-	return fault.Wrap(fault.Build, err, "building: step %q did not succeed%s", step, log)
+	// The step has said what went wrong; BuildKit only knows that it ended.
+	return fault.New(fault.Build, "building: %s: %s", step, log)
 }
