@@ -49,7 +49,7 @@ func (o Options) withDefaults() Options {
 type Client struct {
 	set  *Set
 	opts Options
-	http *http.Client
+	http *authorized
 
 	mu    sync.Mutex
 	pages map[string]*page // by page URL
@@ -62,18 +62,14 @@ func NewClient(set *Set, o Options) *Client {
 	return &Client{
 		set:  set,
 		opts: o,
-		http: &http.Client{
-			Transport: &authorized{base: newTransport(set, o.Timeout), keys: set.keys},
-			// Redirects are followed by follow, whose errors name no secret part of a URL.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http: &authorized{base: newTransport(set, o.Timeout), keys: set.keys},
 		pages: map[string]*page{},
 		down:  map[string]bool{},
 	}
 }
 
 // Close releases idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.http.base.CloseIdleConnections() }
 
 func newTransport(set *Set, timeout time.Duration) *http.Transport {
 	return &http.Transport{
@@ -133,24 +129,16 @@ func rootsFrom(env Env) (*x509.CertPool, error) {
 
 // authorized adds the Authorization header to requests, by origin. As it sits
 // under the redirects, each hop gets what belongs to its own origin and
-// nothing else.
+// nothing else. It stands in for http.Client, whose errors repeat URLs and
+// Location headers with all that is in them.
 type authorized struct {
-	base http.RoundTripper
+	base *http.Transport
 	keys *keyring
 }
 
-func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
-	out := req.Clone(req.Context())
-	out.Header.Del("Authorization")
+func (a *authorized) do(req *http.Request) (*http.Response, error) {
 	if l, ok := a.keys.find(req.URL); ok {
-		out.Header.Set("Authorization", l.header())
+		req.Header.Set("Authorization", l.header())
 	}
-	return a.base.RoundTrip(out)
-}
-
-// CloseIdleConnections lets http.Client reach the connections below.
-func (a *authorized) CloseIdleConnections() {
-	if t, ok := a.base.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
+	return a.base.RoundTrip(req)
 }

@@ -3,6 +3,8 @@ package index
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"path/filepath"
@@ -13,10 +15,6 @@ import (
 
 // login is a user name and password for HTTP Basic authentication.
 type login struct{ user, password string }
-
-// String hides both parts: a user name may be a token as well.
-func (l login) String() string   { return "login(hidden)" }
-func (l login) GoString() string { return l.String() }
 
 func (l login) empty() bool { return l == login{} }
 
@@ -31,6 +29,9 @@ type keyring struct {
 	machines []machine       // from netrc
 	origins  map[string]bool // of every index and mirror
 }
+
+// Format shows nothing, whatever the verb.
+func (k *keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "keyring(hidden)") }
 
 // grant is a login for one base URL.
 type grant struct {

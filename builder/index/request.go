@@ -165,7 +165,7 @@ func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) 
 			return nil, c.set.keys.transport(errNotURL)
 		}
 		r.fill(req.Header)
-		resp, err := c.http.Do(req)
+		resp, err := c.http.do(req)
 		if err != nil {
 			return nil, c.set.keys.transport(err)
 		}
@@ -208,8 +208,9 @@ func redirect(resp *http.Response) (*url.URL, error) {
 		return nil, nil
 	}
 	from := resp.Request.URL
-	to, err := from.Parse(resp.Header.Get("Location"))
-	if err != nil || (to.Scheme != "http" && to.Scheme != "https") || to.Host == "" {
+	location := resp.Header.Get("Location")
+	to, err := from.Parse(location)
+	if err != nil || location == "" || (to.Scheme != "http" && to.Scheme != "https") || to.Host == "" {
 		return nil, errLocation
 	}
 	if from.Scheme == "https" && to.Scheme == "http" {
@@ -225,11 +226,7 @@ func drain(body io.ReadCloser) {
 	_ = body.Close()
 }
 
-// transport wraps an error of net/http without the URL that it would repeat.
+// transport wraps an error of net/http with a text that is fit to be shown.
 func (k *keyring) transport(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
 	return &transportError{text: k.scrub(err.Error()), err: err}
 }
