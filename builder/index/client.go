@@ -60,9 +60,9 @@ type Client struct {
 func NewClient(set *Set, o Options) *Client {
 	o = o.withDefaults()
 	return &Client{
-		set:  set,
-		opts: o,
-		http: &authorized{base: newTransport(set, o.Timeout), keys: set.keys},
+		set:   set,
+		opts:  o,
+		http:  &authorized{base: newTransport(set, o.Timeout), keys: set.keys},
 		pages: map[string]*page{},
 		down:  map[string]bool{},
 	}
