@@ -25,6 +25,9 @@ func TestResolveLive(t *testing.T) {
 	for suite, packages := range plugins {
 		t.Run(suite, func(t *testing.T) {
 			for _, platform := range []string{"linux/amd64", "linux/arm64"} {
+				if suite == "bookworm" && platform == "linux/arm64" {
+					continue // the same code on another 50 MB
+				}
 				request := Request{
 					Suite: suite, Platform: platform, Packages: packages,
 					Mirrors: mirrors, Getter: NewClient(), CacheDir: liveCache(t), Now: time.Now(),

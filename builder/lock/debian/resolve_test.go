@@ -37,7 +37,7 @@ var baseIndex = strings.Join([]string{
 
 func publishAll(m *mirror) {
 	m.publish("trixie", Main, baseIndex, map[string]string{"Valid-Until": ""})
-	m.publish("trixie", Updates, stanza("tzdata", "2026f-0"), nil)
+	m.publish("trixie", Updates, stanza("tzdata", "2026f-0", "Depends: debconf (>= 0.5) | debconf-2.0"), nil)
 	m.publish("trixie", Security, stanza("libssl3t64", "3.5.7-1~deb13u1", "Provides: libssl3 (= 3.5.7-1~deb13u1)")+stanza("zlib1g", "1:1.3-1+deb13u1", "Depends: libc6"), nil)
 }
 
