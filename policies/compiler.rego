@@ -9,25 +9,20 @@ package lockforge.content.compiler
 
 import data.lockforge.lib
 
-names := {"as", "c++", "cargo", "cc", "clang", "clang++", "cmake", "cpp", "g++", "gas", "gcc", "gdb", "gfortran", "go", "ld", "lld", "ltrace", "make", "ninja", "objcopy", "rustc", "strace", "tcc"}
+kinds := {"compiler", "debugger"}
 
-ready if lib.list(input.programs)
+ready if lib.tools_collected
 
 deny contains finding if {
-	some program in input.programs
-	lib.named(program.name, names)
-	count(lib.reasons(program.name)) == 0
-	finding := {
-		"msg": sprintf("compiler %s is in the image", [program.name]),
-		"path": program.path,
-		"layer": program.layer,
-		"evidence": program.kind,
-	}
+	some tool in input.tools
+	tool.kind in kinds
+	count(lib.reasons(tool.name)) == 0
+	finding := lib.tool_finding(tool)
 }
 
 allowed contains entry if {
-	some program in input.programs
-	lib.named(program.name, names)
-	some reason in lib.reasons(program.name)
-	entry := {"what": program.path, "reason": reason}
+	some tool in input.tools
+	tool.kind in kinds
+	some reason in lib.reasons(tool.name)
+	entry := {"what": tool.path, "reason": reason}
 }

@@ -2,39 +2,45 @@ package lockforge.content.compiler_test
 
 import data.lockforge.content.compiler as rule
 
-python := {"name": "python3.13", "path": "/usr/bin/python3.13", "layer": 1, "kind": "elf"}
+programs := [{"name": "python3.13", "path": "/usr/bin/python3.13", "layer": 1, "kind": "elf"}]
 
-bad := {"name": "gcc", "path": "/usr/bin/gcc", "layer": 0, "kind": "elf"}
+tool(kind) := {"name": "gcc", "path": "/usr/bin/gcc-14", "layer": 0, "kind": kind, "by": "name"}
+
+facts(tools) := {"programs": programs, "tools": tools, "allow": []}
 
 test_pass if {
-	rule.ready with input as {"programs": [python]}
-	count(rule.deny) == 0 with input as {"programs": [python]}
+	rule.ready with input as facts([])
+	count(rule.deny) == 0 with input as facts([])
+	count(rule.deny) == 0 with input as facts([tool("shell")])
 }
 
 test_deny if {
-	some finding in rule.deny with input as {"programs": [python, bad]}
-	finding.path == "/usr/bin/gcc"
-	finding.layer == 0
-}
-
-test_deny_variant if {
-	variant := object.union(bad, {"name": "x86_64-linux-gnu-gcc-12"})
-	count(rule.deny) == 1 with input as {"programs": [python, variant]}
+	every kind in ["compiler", "debugger"] {
+		some finding in rule.deny with input as facts([tool(kind)])
+		finding.path == "/usr/bin/gcc-14"
+		finding.layer == 0
+	}
 }
 
 test_allowed_by_manifest if {
-	facts := {"programs": [python, bad], "allow": [{"program": "gcc", "reason": "needed by a connector"}]}
-	count(rule.deny) == 0 with input as facts
-	rule.allowed == {{"what": "/usr/bin/gcc", "reason": "needed by a connector"}} with input as facts
+	admitted := object.union(facts([tool("compiler")]), {"allow": [{"program": "gcc", "reason": "needed by a connector"}]})
+	count(rule.deny) == 0 with input as admitted
+	rule.allowed == {{"what": "/usr/bin/gcc-14", "reason": "needed by a connector"}} with input as admitted
+}
+
+test_allowed_covers_helpers if {
+	helper := object.union(tool("compiler"), {"name": "gcc-helper"})
+	admitted := object.union(facts([helper]), {"allow": [{"program": "gcc", "reason": "needed by a connector"}]})
+	count(rule.deny) == 0 with input as admitted
 }
 
 test_allowed_needs_a_reason if {
-	facts := {"programs": [python, bad], "allow": [{"program": "gcc", "reason": ""}]}
-	count(rule.deny) == 1 with input as facts
+	unexplained := object.union(facts([tool("compiler")]), {"allow": [{"program": "gcc", "reason": ""}]})
+	count(rule.deny) == 1 with input as unexplained
 }
 
 test_missing_input if {
-	not rule.ready with input as {}
-	not rule.ready with input as {"programs": []}
-	not rule.ready with input as {"programs": null}
+	not rule.ready with input as {"programs": programs}
+	not rule.ready with input as {"tools": []}
+	not rule.ready with input as {"programs": [], "tools": []}
 }

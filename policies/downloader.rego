@@ -9,25 +9,20 @@ package lockforge.content.downloader
 
 import data.lockforge.lib
 
-names := {"7z", "aria2c", "bsdtar", "cpio", "curl", "ftp", "git", "hg", "lftp", "nc", "ncat", "netcat", "openssl", "rsync", "scp", "sftp", "socat", "ssh", "svn", "tar", "telnet", "unzip", "wget", "zip"}
+kinds := {"downloader", "archiver"}
 
-ready if lib.list(input.programs)
+ready if lib.tools_collected
 
 deny contains finding if {
-	some program in input.programs
-	lib.named(program.name, names)
-	count(lib.reasons(program.name)) == 0
-	finding := {
-		"msg": sprintf("downloader %s is in the image", [program.name]),
-		"path": program.path,
-		"layer": program.layer,
-		"evidence": program.kind,
-	}
+	some tool in input.tools
+	tool.kind in kinds
+	count(lib.reasons(tool.name)) == 0
+	finding := lib.tool_finding(tool)
 }
 
 allowed contains entry if {
-	some program in input.programs
-	lib.named(program.name, names)
-	some reason in lib.reasons(program.name)
-	entry := {"what": program.path, "reason": reason}
+	some tool in input.tools
+	tool.kind in kinds
+	some reason in lib.reasons(tool.name)
+	entry := {"what": tool.path, "reason": reason}
 }

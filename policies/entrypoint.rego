@@ -7,8 +7,6 @@
 #   fix: write the entry point as a list that starts with an absolute path
 package lockforge.config.entrypoint
 
-import data.lockforge.lib
-
 shells := {"ash", "bash", "busybox", "csh", "dash", "env", "ksh", "sh", "tcsh", "zsh"}
 
 ready if is_array(input.config.entrypoint)
@@ -22,7 +20,7 @@ deny contains finding("the entry point is not an absolute path") if {
 
 deny contains finding("the entry point runs through a shell") if {
 	parts := split(input.config.entrypoint[0], "/")
-	lib.named(parts[count(parts) - 1], shells)
+	parts[count(parts) - 1] in shells
 }
 
 deny contains finding("the health check runs through a shell") if input.config.healthcheck[0] == "CMD-SHELL"

@@ -26,13 +26,18 @@ state(path) if {
 	within(path, dir)
 }
 
-# named holds for a program with one of the names, also with a version behind it (perl5.36, gcc-12)
-# or a target before it (x86_64-linux-gnu-gcc).
-named(name, names) if name in names
+# tools_collected holds when programs were looked for. Python is one, so an image without any was not
+# read, while one without tools is what we hope for.
+tools_collected if {
+	list(input.programs)
+	is_array(input.tools)
+}
 
-named(name, names) if {
-	stem := regex.replace(name, `^[a-z0-9_]+-linux-(gnu|musl)[a-z0-9]*-`, "")
-	regex.replace(stem, `-?[0-9][0-9.]*$`, "") in names
+tool_finding(tool) := {
+	"msg": sprintf("%s %s is in the image", [tool.kind, tool.name]),
+	"path": tool.path,
+	"layer": tool.layer,
+	"evidence": sprintf("found by %s", [tool.by]),
 }
 
 # reasons gives why the manifest admits a program, and nothing where it does not: git also stands for git-remote-https.

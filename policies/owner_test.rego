@@ -33,7 +33,7 @@ test_deny if {
 }
 
 test_deny_link if {
-	count(rule.deny) == 1 with input as facts(entry(511, {"type": "link", "gid": 1000}))
+	count(rule.deny) == 1 with input as facts(entry(511, {"type": "symlink", "gid": 1000}))
 }
 
 test_deny_lookalike_of_state_directory if {

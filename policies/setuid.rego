@@ -1,6 +1,6 @@
 # METADATA
-# title: No setuid, setgid or file capability
-# description: No file or directory gives rights beyond those of the user who runs it.
+# title: No way to more rights
+# description: No setuid or setgid bit, no file capability and no program that changes users exists in any layer.
 # custom:
 #   id: LF005-setuid
 #   severity: critical
@@ -9,11 +9,14 @@ package lockforge.files.setuid
 
 import data.lockforge.lib
 
-ready if lib.list(input.entries)
+ready if {
+	lib.list(input.entries)
+	lib.tools_collected
+}
 
 deny contains finding if {
 	some group in input.entries
-	group.type != "link"
+	group.type != "symlink"
 	bits.and(group.mode, 3072) != 0 # 0o6000
 	some place in group.paths
 	finding := {
@@ -34,4 +37,9 @@ deny contains finding if {
 		"layer": place.layer,
 		"evidence": "security.capability",
 	}
+}
+
+deny contains lib.tool_finding(tool) if {
+	some tool in input.tools
+	tool.kind == "privilege"
 }

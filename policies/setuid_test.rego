@@ -15,21 +15,33 @@ entry(mode, extra) := object.union(
 	extra,
 )
 
+facts(entries, tools) := {
+	"entries": entries,
+	"programs": [{"name": "python3.13", "path": "/usr/bin/python3.13", "layer": 1, "kind": "elf"}],
+	"tools": tools,
+}
+
 test_pass if {
-	rule.ready with input as {"entries": [entry(493, {})]}
-	count(rule.deny) == 0 with input as {"entries": [entry(493, {})]}
+	rule.ready with input as facts([entry(493, {})], [])
+	count(rule.deny) == 0 with input as facts([entry(493, {})], [])
 }
 
 test_deny if {
-	some finding in rule.deny with input as {"entries": [entry(2541, {})]}
+	some finding in rule.deny with input as facts([entry(2541, {})], [])
 	finding.evidence == "mode 4755"
 }
 
 test_deny_capability if {
-	count(rule.deny) == 1 with input as {"entries": [entry(493, {"capabilities": true})]}
+	count(rule.deny) == 1 with input as facts([entry(493, {"capabilities": true})], [])
+}
+
+test_deny_tool if {
+	su := {"name": "su", "path": "/usr/bin/su", "layer": 0, "kind": "privilege", "by": "name"}
+	count(rule.deny) == 1 with input as facts([entry(493, {})], [su])
 }
 
 test_missing_input if {
 	not rule.ready with input as {}
-	not rule.ready with input as {"entries": []}
+	not rule.ready with input as facts([], [])
+	not rule.ready with input as {"entries": [entry(493, {})]}
 }

@@ -1,6 +1,6 @@
 # METADATA
 # title: No shell
-# description: No shell and no other program that starts commands from text exists in any layer.
+# description: No shell and no interpreter other than Python exists in any layer.
 # custom:
 #   id: LF002-shell
 #   severity: critical
@@ -9,25 +9,20 @@ package lockforge.content.shell
 
 import data.lockforge.lib
 
-names := {"ash", "awk", "bash", "busybox", "csh", "dash", "env", "find", "fish", "gawk", "ksh", "mawk", "mksh", "perl", "posh", "rbash", "sed", "sh", "tcsh", "toybox", "xargs", "yash", "zsh"}
+kinds := {"shell", "interpreter"}
 
-ready if lib.list(input.programs)
+ready if lib.tools_collected
 
 deny contains finding if {
-	some program in input.programs
-	lib.named(program.name, names)
-	count(lib.reasons(program.name)) == 0
-	finding := {
-		"msg": sprintf("shell %s is in the image", [program.name]),
-		"path": program.path,
-		"layer": program.layer,
-		"evidence": program.kind,
-	}
+	some tool in input.tools
+	tool.kind in kinds
+	count(lib.reasons(tool.name)) == 0
+	finding := lib.tool_finding(tool)
 }
 
 allowed contains entry if {
-	some program in input.programs
-	lib.named(program.name, names)
-	some reason in lib.reasons(program.name)
-	entry := {"what": program.path, "reason": reason}
+	some tool in input.tools
+	tool.kind in kinds
+	some reason in lib.reasons(tool.name)
+	entry := {"what": tool.path, "reason": reason}
 }

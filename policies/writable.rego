@@ -16,7 +16,7 @@ ready if {
 
 deny contains finding if {
 	some group in input.entries
-	group.type != "link"
+	group.type != "symlink"
 	bits.and(group.mode, 18) != 0 # 0o022
 	some place in group.paths
 	not scratch(group, place.path)

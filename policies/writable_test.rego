@@ -28,7 +28,7 @@ test_pass_tmp if {
 }
 
 test_pass_link if {
-	count(rule.deny) == 0 with input as facts(entry(511, {"type": "link"}))
+	count(rule.deny) == 0 with input as facts(entry(511, {"type": "symlink"}))
 }
 
 test_deny if {

@@ -56,10 +56,10 @@ func TestNoRulesIsAnError(t *testing.T) {
 
 func TestVerdictIsDeterministic(t *testing.T) {
 	in := input(t, "LF002-shell.json")
-	in.Programs = append(in.Programs,
-		policy.Program{Name: "zsh", Path: "/usr/bin/zsh", Layer: 0, Kind: "elf"},
-		policy.Program{Name: "bash", Path: "/usr/bin/bash", Layer: 1, Kind: "elf"},
-		policy.Program{Name: "git", Path: "/usr/bin/git", Layer: 0, Kind: "elf"})
+	in.Tools = append(in.Tools,
+		policy.Tool{Name: "zsh", Path: "/usr/bin/zsh", Layer: 0, Kind: "shell", By: "name"},
+		policy.Tool{Name: "bash", Path: "/usr/bin/bash", Layer: 1, Kind: "shell", By: "name"},
+		policy.Tool{Name: "git", Path: "/usr/bin/git", Layer: 0, Kind: "downloader", By: "name"})
 	in.Allow = []policy.Allow{{Program: "git", Reason: "lookml clones"}, {Program: "git", Reason: "looker clones"}}
 	var first string
 	for i := range 10 {

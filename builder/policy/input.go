@@ -16,8 +16,10 @@ type Input struct {
 	// Whiteouts are the deletion markers of all layers.
 	Whiteouts     []Place           `json:"whiteouts"`
 	Programs      []Program         `json:"programs"`
+	Tools         []Tool            `json:"tools"`
 	Distributions []Distribution    `json:"distributions"`
 	Startup       []Startup         `json:"startup"`
+	Bytecode      []BytecodeGroup   `json:"bytecode"`
 	IndexFiles    map[string]string `json:"indexFiles"` // path -> content of pip's and uv's configuration files
 	ELF           *ELF              `json:"elf"`
 	Packages      *Packages         `json:"packages"`
@@ -53,7 +55,7 @@ type Place struct {
 // Group is all entries of all layers that have the same attributes. Rules
 // look at a handful of groups instead of a hundred thousand entries.
 type Group struct {
-	Type         string  `json:"type"` // file, dir, link, hardlink, char, block, fifo
+	Type         string  `json:"type"` // file, dir, symlink or hardlink
 	Mode         int64   `json:"mode"` // permission bits with setuid, setgid and sticky (0o7777)
 	UID          int     `json:"uid"`
 	GID          int     `json:"gid"`
@@ -71,14 +73,31 @@ type Program struct {
 	Kind  string `json:"kind"` // elf, script, link or file
 }
 
-// Distribution is a trace of a Python distribution: its metadata directory
-// (vendored ones included), a telling module directory, or an archive.
+// Tool is something that could install, fetch, unpack, compile, or start
+// other programs, also under another name.
+type Tool struct {
+	Name  string `json:"name"` // what it is: "busybox"
+	Path  string `json:"path"`
+	Layer int    `json:"layer"`
+	Kind  string `json:"kind"` // installer, shell, interpreter, downloader, archiver, compiler, debugger, privilege
+	By    string `json:"by"`   // how it was found: name, content, module, metadata, archive
+}
+
+// BytecodeGroup is all compiled files with the same properties, PEP 552.
+type BytecodeGroup struct {
+	Flags   uint32  `json:"flags"`
+	Source  bool    `json:"source"`  // its source is in the image
+	Matches bool    `json:"matches"` // and is what was compiled
+	Paths   []Place `json:"paths"`
+}
+
+// Distribution is a Python distribution by its metadata, vendored ones included.
 type Distribution struct {
 	Name    string `json:"name"` // normalised, PEP 503
 	Version string `json:"version"`
 	Path    string `json:"path"`
 	Layer   int    `json:"layer"`
-	Kind    string `json:"kind"` // dist-info, egg-info, module or archive
+	Kind    string `json:"kind"` // dist-info or egg-info
 }
 
 // Startup is a file that Python runs at start.
