@@ -16,31 +16,44 @@ func stdlib(s *step) error {
 	if err := s.spec(&spec); err != nil {
 		return err
 	}
-	sources, err := s.modules(spec.Python)
+	modules, err := s.modules(spec.Python)
 	if err != nil {
 		return err
 	}
 	out := newOutput(s.out, spec.Epoch)
-	work := make(chan source, len(sources))
-	for _, src := range sources {
-		if err := out.dir(path.Dir(src.bytecode)); err != nil {
+	for _, m := range modules {
+		if err := out.dir(path.Dir(m.bytecode)); err != nil {
 			return err
 		}
-		work <- src
+	}
+	pieces := chunks(modules, func(m module) int64 { return m.size })
+	work := make(chan chunk, len(pieces))
+	for _, piece := range pieces {
+		var list chunk
+		for _, m := range piece {
+			list = append(list, m.source)
+		}
+		work <- list
 	}
 	close(work)
 	g := newGroup()
-	s.compileInto(g, out, spec.Python, min(workers(spec.Jobs), len(sources)), work)
+	s.compileInto(g, out, spec.Python, min(workers(spec.Jobs), len(pieces)), work)
 	if err := g.wait(); err != nil {
 		return err
 	}
 	return out.finish()
 }
 
-// modules lists the interpreter's source files, without dist-packages.
-func (s *step) modules(minor venv.Python) ([]source, error) {
+// module is a source file of the interpreter.
+type module struct {
+	source
+	size int64
+}
+
+// modules lists the interpreter's source files, sorted, without dist-packages.
+func (s *step) modules(minor venv.Python) ([]module, error) {
 	lib := "usr/lib/python" + string(minor)
-	var sources []source
+	var modules []module
 	err := filepath.WalkDir(filepath.Join(s.root, lib), func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -51,16 +64,20 @@ func (s *step) modules(minor venv.Python) ([]source, error) {
 			return nil
 		}
 		name, err := filepath.Rel(s.root, file)
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
 		if err == nil {
-			sources = append(sources, source{file, minor.Bytecode(name), "/" + name})
+			modules = append(modules, module{source{file, minor.Bytecode(name), "/" + name}, info.Size()})
 		}
 		return err
 	})
-	if err == nil && len(sources) == 0 {
+	if err == nil && len(modules) == 0 {
 		return nil, fault.New(fault.Internal, "listing modules: none in /%s", lib)
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "listing modules of /%s", lib)
 	}
-	return sources, nil
+	return modules, nil
 }

@@ -1,6 +1,7 @@
 package unpack
 
 import (
+	"cmp"
 	"io"
 	"path"
 	"runtime"
@@ -18,27 +19,41 @@ type storeFile struct {
 	path  string // below the output's root
 }
 
+// batch is what a worker writes in one go: source files that are compiled
+// together, or one other file.
+type batch struct {
+	files  []storeFile
+	source bool
+}
+
+func (b batch) size() (n int64) {
+	for _, f := range b.files {
+		n += f.file.Size
+	}
+	return n
+}
+
 // wheels unpacks the wheels of a WheelsSpec into their store directories and
-// compiles their source. Both run side by side: a source file is handed to a
-// compiler as soon as it is written.
+// compiles their source. Both run side by side: source files are handed to a
+// compiler as soon as they are written.
 func wheels(s *step) error {
 	var spec WheelsSpec
 	if err := s.spec(&spec); err != nil {
 		return err
 	}
 	jobs := workers(spec.Jobs)
-	files, err := s.openWheels(&spec, jobs)
+	batches, err := s.openWheels(&spec, jobs)
 	if err != nil {
 		return err
 	}
 	out := newOutput(s.out, spec.Epoch)
-	if err := makeDirs(out, spec.Python, files); err != nil {
+	if err := makeDirs(out, spec.Python, batches); err != nil {
 		return err
 	}
 	// Room for all: an unpacking worker never waits for a compiler.
-	sources := make(chan source, countSources(files))
+	sources := make(chan chunk, countSources(batches))
 	g := newGroup()
-	unpackInto(g, out, spec.Python, jobs, files, sources)
+	unpackInto(g, out, spec.Python, jobs, batches, sources)
 	s.compileInto(g, out, spec.Python, min(jobs, cap(sources)), sources)
 	if err := g.wait(); err != nil {
 		return err
@@ -53,11 +68,11 @@ func workers(jobs int) int {
 	return jobs
 }
 
-// openWheels checks and opens all wheels, and lists their files: source first,
-// since compiling takes longest, and large before small, so that no worker is
-// left with a large file at the end.
-func (s *step) openWheels(spec *WheelsSpec, jobs int) ([]storeFile, error) {
-	lists := make([][]storeFile, len(spec.Wheels))
+// openWheels checks and opens all wheels, and lists what to write: source
+// first, since compiling takes longest, and large before small, so that no
+// worker is left with much to do at the end.
+func (s *step) openWheels(spec *WheelsSpec, jobs int) ([]batch, error) {
+	lists := make([][]batch, len(spec.Wheels))
 	indexes := make(chan int, len(spec.Wheels))
 	for i := range spec.Wheels {
 		indexes <- i
@@ -81,20 +96,23 @@ func (s *step) openWheels(spec *WheelsSpec, jobs int) ([]storeFile, error) {
 	if err := g.wait(); err != nil {
 		return nil, err
 	}
-	files := slices.Concat(lists...)
-	slices.SortStableFunc(files, func(a, b storeFile) int {
-		if sourceA, sourceB := venv.IsSource(a.path), venv.IsSource(b.path); sourceA != sourceB {
-			if sourceA {
-				return -1
-			}
+	batches := slices.Concat(lists...)
+	slices.SortStableFunc(batches, func(a, b batch) int {
+		switch {
+		case a.source == b.source:
+			return cmp.Compare(b.size(), a.size())
+		case a.source:
+			return -1
+		default:
 			return 1
 		}
-		return int(b.file.Size - a.file.Size)
 	})
-	return files, nil
+	return batches, nil
 }
 
-func (s *step) openWheel(spec *WheelsSpec, f WheelFile) ([]storeFile, error) {
+// openWheel lists what one wheel consists of. Source files of one wheel only are
+// compiled together: its bytecode is the same in whatever company it comes.
+func (s *step) openWheel(spec *WheelsSpec, f WheelFile) ([]batch, error) {
 	r, err := s.in.open(f.Input)
 	if err != nil {
 		return nil, err
@@ -107,17 +125,26 @@ func (s *step) openWheel(spec *WheelsSpec, f WheelFile) ([]storeFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := make([]storeFile, 0, len(site.Files))
+	var batches []batch
+	var sources []storeFile
 	for _, file := range site.Files {
-		files = append(files, storeFile{w, file, path.Join(spec.Root[1:], f.Key, file.Path)})
+		sf := storeFile{w, file, path.Join(spec.Root[1:], f.Key, file.Path)}
+		if venv.IsSource(file.Path) {
+			sources = append(sources, sf)
+		} else {
+			batches = append(batches, batch{files: []storeFile{sf}})
+		}
 	}
-	return files, nil
+	for _, files := range chunks(sources, func(f storeFile) int64 { return f.file.Size }) {
+		batches = append(batches, batch{files, true})
+	}
+	return batches, nil
 }
 
-func countSources(files []storeFile) int {
+func countSources(batches []batch) int {
 	n := 0
-	for _, f := range files {
-		if venv.IsSource(f.path) {
+	for _, b := range batches {
+		if b.source {
 			n++
 		}
 	}
@@ -125,14 +152,16 @@ func countSources(files []storeFile) int {
 }
 
 // makeDirs makes all directories, those for bytecode included.
-func makeDirs(out *output, minor venv.Python, files []storeFile) error {
-	for _, f := range files {
-		dir := path.Dir(f.path)
-		if venv.IsSource(f.path) {
-			dir = path.Dir(minor.Bytecode(f.path))
-		}
-		if err := out.dir(dir); err != nil {
-			return err
+func makeDirs(out *output, minor venv.Python, batches []batch) error {
+	for _, b := range batches {
+		for _, f := range b.files {
+			dir := path.Dir(f.path)
+			if b.source {
+				dir = path.Dir(minor.Bytecode(f.path))
+			}
+			if err := out.dir(dir); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -140,10 +169,10 @@ func makeDirs(out *output, minor venv.Python, files []storeFile) error {
 
 // unpackInto starts workers in g that write files, hand source on, and close
 // sources after the last one.
-func unpackInto(g *group, out *output, minor venv.Python, jobs int, files []storeFile, sources chan<- source) {
-	queue := make(chan storeFile, len(files))
-	for _, f := range files {
-		queue <- f
+func unpackInto(g *group, out *output, minor venv.Python, jobs int, batches []batch, sources chan<- chunk) {
+	queue := make(chan batch, len(batches))
+	for _, b := range batches {
+		queue <- b
 	}
 	close(queue)
 	var working sync.WaitGroup
@@ -151,15 +180,16 @@ func unpackInto(g *group, out *output, minor venv.Python, jobs int, files []stor
 	for range jobs {
 		g.run(func() error {
 			defer working.Done()
-			for f := range queue {
+			for b := range queue {
 				if g.ctx.Err() != nil {
 					return nil
 				}
-				if err := f.write(out); err != nil {
+				list, err := b.write(out, minor)
+				if err != nil {
 					return err
 				}
-				if venv.IsSource(f.path) {
-					sources <- source{out.path(f.path), minor.Bytecode(f.path), "/" + f.path}
+				if b.source {
+					sources <- list
 				}
 			}
 			return nil
@@ -170,6 +200,18 @@ func unpackInto(g *group, out *output, minor venv.Python, jobs int, files []stor
 		close(sources)
 		return nil
 	})
+}
+
+// write unpacks the batch, and returns what there is to compile.
+func (b batch) write(out *output, minor venv.Python) (chunk, error) {
+	list := make(chunk, 0, len(b.files))
+	for _, f := range b.files {
+		if err := f.write(out); err != nil {
+			return nil, err
+		}
+		list = append(list, source{out.path(f.path), minor.Bytecode(f.path), "/" + f.path})
+	}
+	return list, nil
 }
 
 // write unpacks the file; its content is checked on the way.
@@ -185,7 +227,7 @@ func (f storeFile) write(out *output) error {
 }
 
 // compileInto starts compilers in g that take their work from sources.
-func (s *step) compileInto(g *group, out *output, minor venv.Python, jobs int, sources <-chan source) {
+func (s *step) compileInto(g *group, out *output, minor venv.Python, jobs int, sources <-chan chunk) {
 	for range jobs {
 		g.run(func() error {
 			c, err := startCompiler(g.ctx, s.interpreter(minor), minor)
