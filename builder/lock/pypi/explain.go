@@ -26,8 +26,7 @@ func (r *resolver) explain(ctx context.Context, failed *run, v plan.Venv, a *ans
 		return fault.Wrap(fault.KindOf(err), err, "%s", where)
 	}
 	if a.code != 1 {
-		return fault.Wrap(fault.Usage, errors.New(r.scrub(a.stderr)), "%s: uv ended with status %d", where, a.code).
-			Hint("uv needs a Python interpreter on PATH; any version >= 3.8 will do")
+		return fault.Wrap(fault.Usage, errors.New(r.scrub(a.stderr)), "%s: uv ended with status %d", where, a.code)
 	}
 	if err := r.explainPins(ctx, failed, v.Requirements); err != nil {
 		return fault.Wrap(fault.Resolve, err, "%s", where)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,8 @@ const (
 type uvProgram struct {
 	path    string
 	version string
-	search  string // PATH, where uv looks for a Python interpreter
+	search  string // PATH
+	python  string // an interpreter of any version, which uv insists on
 	dir     string // scratch folder: home, cache and files of the runs
 }
 
@@ -55,7 +57,42 @@ func findUV(ctx context.Context, getenv func(string) string, scratch string) (*u
 	if !uvAccepted(u.version) {
 		return nil, fault.New(fault.Usage, "using uv %s: it must be >= %s and < %s", u.version, minUV, endUV).Hint("%s", install)
 	}
+	if u.python = findPython(u.search); u.python == "" {
+		return nil, fault.New(fault.Usage, "looking for a Python interpreter, which uv needs: there is no python3 on PATH").
+			Hint("install python3; its version does not matter")
+	}
 	return u, nil
+}
+
+// findPython returns a python3 of PATH, a program rather than a script: uv's
+// own search goes through every version manager it knows and takes seconds.
+func findPython(search string) string {
+	found := ""
+	for _, dir := range filepath.SplitList(search) {
+		path := lookPath("python3", dir)
+		if path == "" {
+			continue
+		}
+		if isProgram(path) {
+			return path
+		}
+		if found == "" {
+			found = path
+		}
+	}
+	return found
+}
+
+// isProgram reports whether a file begins as ELF programs do.
+func isProgram(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, 4)
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == "\x7fELF"
 }
 
 func uvAccepted(version string) bool {
@@ -82,7 +119,7 @@ func lookPath(name, search string) string {
 
 // environment is all that uv sees. Its own variables, the user's home with
 // .netrc and configuration files, and proxies would change the result or carry
-// secrets; PATH is needed to find an interpreter.
+// secrets.
 func (u *uvProgram) environment() []string {
 	return []string{
 		"PATH=" + u.search,
@@ -138,7 +175,7 @@ func (u *uvProgram) compile(ctx context.Context, q question) (*answer, error) {
 			return nil, fault.Wrap(fault.Internal, err, "running uv")
 		}
 	}
-	cmd := u.command(ctx, dir, "pip", "compile", "--no-config", "--no-python-downloads",
+	cmd := u.command(ctx, dir, "pip", "compile", "--no-config", "--no-python-downloads", "--python", u.python,
 		"--python-version", q.target.Python, "--python-platform", q.target.uvPlatform(),
 		"--only-binary", ":all:", "--prerelease", "explicit", "--generate-hashes", "--annotation-style", "split",
 		"--no-header", "--color", "never", "--no-progress", "--quiet",
