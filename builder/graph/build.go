@@ -32,11 +32,12 @@ func Build(m *manifest.Manifest, l *lock.Lock, in Inputs) (*Graph, error) {
 	}
 	g := &Graph{Compression: l.Layers.Compression, Epoch: b.epoch.Unix(), Content: b.content}
 	for _, p := range b.platforms {
-		built, err := b.platform(p)
+		built, image, err := b.platform(p)
 		if err != nil {
 			return nil, err
 		}
 		g.Platforms = append(g.Platforms, built)
+		g.images = append(g.images, image)
 	}
 	return g, nil
 }
@@ -144,25 +145,27 @@ func wheelMembers(wheels []lock.Wheel) []pack.Member {
 }
 
 // platform makes one platform's definition, configuration and layer list.
-func (b *builder) platform(p *lock.Platform) (*Platform, error) {
+func (b *builder) platform(p *lock.Platform) (*Platform, *image, error) {
 	a := &assembly{builder: b, p: p}
 	for _, part := range []func() error{a.addBase, a.addWheels, a.addVenvs, a.addConfig, a.addRuntime} {
 		if err := part(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if len(a.layers) > b.lock.Layers.Budget {
-		return nil, fault.New(fault.Manifest, "%s: %d layers, the budget is %d", p.Platform, len(a.layers), b.lock.Layers.Budget)
+		return nil, nil, fault.New(fault.Manifest, "%s: %d layers, the budget is %d", p.Platform, len(a.layers), b.lock.Layers.Budget)
 	}
-	definition, err := b.marshal(llb.Merge(a.states, llb.WithCustomName(inputPrefix+"merge of "+p.Platform)))
+	root := llb.Merge(a.states, llb.WithCustomName(inputPrefix+"merge of "+p.Platform))
+	definition, err := b.marshal(root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config, err := a.imageConfig()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &Platform{Platform: p.Platform, Definition: definition, Config: config, Layers: a.layers}, nil
+	built := &Platform{Platform: p.Platform, Definition: definition, Config: config, Layers: a.layers}
+	return built, &image{assembly: a, root: root}, nil
 }
 
 func (b *builder) marshal(s llb.State) ([]byte, error) {

@@ -15,6 +15,8 @@ type Graph struct {
 	Compression string      `json:"compression"`
 	Epoch       int64       `json:"epoch"` // seconds; the time of every file and layer
 	Content     Content     `json:"-"`
+
+	images []*image // for steps that run in the finished image
 }
 
 // Platform is the image of one platform.

@@ -39,6 +39,18 @@ var environment = []string{
 	"GIT_PYTHON_REFRESH=quiet",
 }
 
+type variable struct{ name, value string }
+
+// imageEnvironment is the environment of an image, in order.
+func imageEnvironment(venvPath string) []variable {
+	var list []variable
+	for _, kv := range append(environment[:len(environment):len(environment)], contract.EnvVenvPath+"="+venvPath) {
+		name, value, _ := strings.Cut(kv, "=")
+		list = append(list, variable{name, value})
+	}
+	return list
+}
+
 // imageConfig makes the OCI image configuration. Its history is supplied in
 // full, one line per layer: BuildKit's own would hold the arguments of steps,
 // and differ with what was cached.
@@ -50,7 +62,6 @@ func (a *assembly) imageConfig() ([]byte, error) {
 		Platform: ocispec.Platform{OS: os, Architecture: arch},
 		Config: ocispec.ImageConfig{
 			User:       user + ":" + user,
-			Env:        append(environment[:len(environment):len(environment)], contract.EnvVenvPath+"="+a.m.VenvPath),
 			WorkingDir: "/tmp",
 			Labels: map[string]string{
 				ocispec.AnnotationTitle:      a.m.Name,
@@ -63,6 +74,9 @@ func (a *assembly) imageConfig() ([]byte, error) {
 				"io.lockforge.venv-metadata": path.Join(a.m.VenvPath, contract.MetadataFile),
 			},
 		},
+	}
+	for _, v := range imageEnvironment(a.m.VenvPath) {
+		image.Config.Env = append(image.Config.Env, v.name+"="+v.value)
 	}
 	if a.m.Runtime.Executor {
 		image.Config.Entrypoint = []string{contract.ExecutorPath}

@@ -215,25 +215,28 @@ func (w *blobWriter) Close() error {
 	return errors.Join(w.file.Close(), os.Remove(w.file.Name()))
 }
 
-const maxIndex = 4 << 20
+// maxDocument bounds an index, manifest or configuration, in bytes.
+const maxDocument = 16 << 20
 
-// readIndex reads an image index of the layout, by hash.
-func (l *layout) readIndex(desc ocispec.Descriptor) (*ocispec.Index, error) {
+// readJSON reads a document of the layout, by hash.
+func (l *layout) readJSON(desc ocispec.Descriptor, into any) error {
+	if err := desc.Digest.Validate(); err != nil {
+		return fault.Wrap(fault.Integrity, err, "reading document %q", desc.Digest)
+	}
 	f, err := os.Open(l.path(desc.Digest))
 	if err != nil {
-		return nil, fault.Wrap(fault.Build, err, "reading image index %s", desc.Digest)
+		return fault.Wrap(fault.Build, err, "reading document %s", desc.Digest)
 	}
 	defer f.Close()
-	b, err := limitio.ReadAll(f, maxIndex)
+	b, err := limitio.ReadAll(f, maxDocument)
 	if err != nil {
-		return nil, fault.Wrap(fault.Integrity, err, "reading image index %s", desc.Digest)
+		return fault.Wrap(fault.Integrity, err, "reading document %s", desc.Digest)
 	}
-	if digest.FromBytes(b) != desc.Digest {
-		return nil, fault.New(fault.Integrity, "reading image index %s: the bytes are those of %s", desc.Digest, digest.FromBytes(b))
+	if got := digest.FromBytes(b); got != desc.Digest {
+		return fault.New(fault.Integrity, "reading document %s: the bytes are those of %s", desc.Digest, got)
 	}
-	var index ocispec.Index
-	if err := json.Unmarshal(b, &index); err != nil {
-		return nil, fault.Wrap(fault.Integrity, err, "reading image index %s", desc.Digest)
+	if err := json.Unmarshal(b, into); err != nil {
+		return fault.Wrap(fault.Integrity, err, "reading document %s", desc.Digest)
 	}
-	return &index, nil
+	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/identity"
 	"github.com/moby/buildkit/solver/pb"
+	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/lockforge/lockforge/builder/fault"
@@ -40,6 +39,8 @@ type Result struct {
 	Written    int64             `json:"written"` // bytes of blobs the layout did not have
 	Seconds    float64           `json:"seconds"`
 }
+
+func (r *Result) digest() digest.Digest { return digest.Digest(r.Digest) }
 
 // Run builds the image of every platform and leaves it in the layout, whose
 // index.json then names it: an OCI index over one manifest per platform, without
@@ -90,7 +91,7 @@ func Run(ctx context.Context, c *Client, g *graph.Graph, o Options, sink progres
 // build runs one gateway build and follows it.
 func (c *Client) build(ctx context.Context, opt client.SolveOpt, f gateway.BuildFunc, sink progress.Sink) (*client.SolveResponse, []Step, error) {
 	ch := make(chan *client.SolveStatus)
-	follower := follow(ch, sink)
+	follower := follow(ch, sink, isStep)
 	resp, err := c.bk.Build(ctx, opt, "lockforge", f, ch)
 	follower.wait()
 	if err != nil {
@@ -149,8 +150,8 @@ func (l *layout) result(resp *client.SolveResponse) (*Result, error) {
 	if err := json.Unmarshal(raw, &image); err != nil {
 		return nil, fault.Wrap(fault.Build, err, "reading BuildKit's answer")
 	}
-	index, err := l.readIndex(image)
-	if err != nil {
+	var index ocispec.Index
+	if err := l.readJSON(image, &index); err != nil {
 		return nil, err
 	}
 	r := &Result{Digest: image.Digest.String(), Size: image.Size, Platforms: map[string]string{}, Written: l.written}
@@ -162,5 +163,3 @@ func (l *layout) result(resp *client.SolveResponse) (*Result, error) {
 	}
 	return r, l.finish(image)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

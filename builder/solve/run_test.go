@@ -104,16 +104,22 @@ func (b *builder) run(name string, mounts map[string]string, args ...string) llb
 	return llb.Scratch().Run(opts...).AddMount("/out", llb.Scratch())
 }
 
-func (b *builder) platform(platform string, layers ...llb.State) *builder {
-	b.t.Helper()
-	def, err := llb.Merge(layers).Marshal(b.t.Context(), llb.LinuxAmd64)
+func marshal(t testing.TB, s llb.State) []byte {
+	t.Helper()
+	def, err := s.Marshal(t.Context(), llb.LinuxAmd64)
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
 	raw, err := def.ToPB().MarshalVT()
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
+	return raw
+}
+
+func (b *builder) platform(platform string, layers ...llb.State) *builder {
+	b.t.Helper()
+	raw := marshal(b.t, llb.Merge(layers))
 	created := time.Unix(b.g.Epoch, 0).UTC()
 	os, arch, _ := strings.Cut(platform, "/")
 	image := ocispec.Image{Created: &created, Platform: ocispec.Platform{OS: os, Architecture: arch}}
@@ -271,12 +277,43 @@ func TestAFailingStepIsNamedWithItsOutput(t *testing.T) {
 	}
 }
 
-func TestStepsHaveNoNetwork(t *testing.T) {
+func TestAStepSeesNoNetworkButItsOwnLoopback(t *testing.T) {
 	c := buildkit.Client(t)
-	b := newBuilder(t)
-	b.platform("linux/amd64", b.run("network probe", nil, "online"), b.run("other", nil, "write", "/out/a", "a"))
-	if _, err := b.solve(t.Context(), c, t.TempDir()); !fault.Is(err, fault.Build) {
-		t.Errorf("got %v: the step saw a network", err)
+	name, content, err := solve.File(t.Context(), c, fileOf(newBuilder(t), "interfaces", "/out/names"), nil, progress.None())
+	if err != nil || name != "names" || string(content) != "lo" {
+		t.Errorf("%s: %q, %v; want lo alone", name, content, err)
+	}
+}
+
+// fileOf is one step command as a graph.File.
+func fileOf(b *builder, args ...string) *graph.File {
+	b.t.Helper()
+	return &graph.File{Step: "wheel of x", Definition: marshal(b.t, b.run("wheel of x", nil, args...)), Content: b.g.Content}
+}
+
+func TestAStepsFile(t *testing.T) {
+	c := buildkit.Client(t)
+	big := strings.Repeat("0123456789", 1_000) // more than one chunk needs more than the kernel takes as an argument
+	for what, test := range map[string]struct {
+		args []string
+		want string
+		kind fault.Kind
+	}{
+		"a file":      {args: []string{"write", "/out/a.whl", big}, want: big},
+		"nothing":     {args: []string{"say", "hello"}, kind: fault.Build},
+		"a directory": {args: []string{"write", "/out/dir/a.whl", "x"}, kind: fault.Build},
+		"failure":     {args: []string{"fail", "no"}, kind: fault.Build},
+	} {
+		name, content, err := solve.File(t.Context(), c, fileOf(newBuilder(t), test.args...), nil, progress.None())
+		if test.want == "" {
+			if !fault.Is(err, test.kind) {
+				t.Errorf("%s: got %v, want a build fault", what, err)
+			}
+			continue
+		}
+		if err != nil || name != "a.whl" || string(content) != test.want {
+			t.Errorf("%s: %q with %d bytes, %v", what, name, len(content), err)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ type Step struct {
 // follower translates BuildKit's status messages to steps.
 type follower struct {
 	sink     progress.Sink
+	visible  func(name string) bool
 	vertices map[digest.Digest]*vertex
 	order    []*vertex
 	done     chan struct{}
@@ -44,9 +45,10 @@ type vertex struct {
 	log     []string // the last lines
 }
 
-// follow reads messages until ch is closed; wait returns after that.
-func follow(ch <-chan *client.SolveStatus, sink progress.Sink) *follower {
-	f := &follower{sink: sink, vertices: map[digest.Digest]*vertex{}, done: make(chan struct{})}
+// follow reads messages until ch is closed; wait returns after that. Steps that
+// are not visible are shown only when they fail.
+func follow(ch <-chan *client.SolveStatus, sink progress.Sink, visible func(name string) bool) *follower {
+	f := &follower{sink: sink, visible: visible, vertices: map[digest.Digest]*vertex{}, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		for s := range ch {
@@ -86,8 +88,7 @@ func (f *follower) takeVertex(m *client.Vertex) {
 		f.vertices[m.Digest] = v
 		f.order = append(f.order, v)
 	}
-	visible := !strings.HasPrefix(v.name, hiddenPrefix) || m.Error != ""
-	if m.Started != nil && v.step == nil && visible {
+	if m.Started != nil && v.step == nil && (f.visible(v.name) || m.Error != "") {
 		v.step = f.sink.Begin(v.name)
 	}
 	if m.Cached && !v.cached {
@@ -107,6 +108,9 @@ func (f *follower) takeVertex(m *client.Vertex) {
 		v.end(err)
 	}
 }
+
+// isStep tells steps from the inputs and merges between them.
+func isStep(name string) bool { return !strings.HasPrefix(name, hiddenPrefix) }
 
 // userName replaces BuildKit's own names of vertices.
 func userName(name string) string {
@@ -169,4 +173,14 @@ func (f *follower) steps() []Step {
 		}
 	}
 	return steps
+}
+
+// output returns the last lines that a step printed.
+func (f *follower) output(name string) []string {
+	for _, v := range f.order {
+		if v.name == name {
+			return v.log
+		}
+	}
+	return nil
 }

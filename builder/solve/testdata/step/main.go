@@ -5,7 +5,7 @@
 //	step say TEXT          prints
 //	step fail TEXT         prints and exits 3
 //	step sleep             waits for a minute
-//	step online            exits 0 if there is any interface but lo
+//	step interfaces PATH   writes the names of the network interfaces
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -41,12 +42,16 @@ func run(args []string) error {
 	case "sleep":
 		time.Sleep(time.Minute)
 		return nil
-	case "online":
+	case "interfaces":
 		interfaces, err := net.Interfaces()
-		if err != nil || len(interfaces) < 2 {
-			return fmt.Errorf("%d interfaces, %v", len(interfaces), err)
+		if err != nil {
+			return err
 		}
-		return nil
+		var names []string
+		for _, i := range interfaces {
+			names = append(names, i.Name)
+		}
+		return write(args[1], []byte(strings.Join(names, " ")))
 	}
 	return fmt.Errorf("unknown command %q", args[0])
 }
