@@ -8,7 +8,7 @@ const (
 	MaxConfigSize   = 8 << 20  // bytes of one image config
 	MaxManifests    = 128      // entries of one index
 	MaxLayers       = 256      // layers of one platform; kernels mount at most 500, docker 127
-	MaxEntries      = 500_000  // tar entries of one layer
+	MaxEntries      = 250_000  // tar entries of one layer
 	MaxPathLength   = 4096     // bytes of one entry's path or link target, Linux' PATH_MAX
 	MaxNameLength   = 255      // bytes of one path component, Linux' NAME_MAX
 	MaxNameBytes    = 64 << 20 // bytes of all paths of one layer together
