@@ -7,6 +7,10 @@ import (
 	"github.com/lockforge/lockforge/builder/fault"
 )
 
+// maxVariables bounds an env file. Upstream knows some twenty variables and
+// two per group.
+const maxVariables = 1000
+
 // Origin says where a variable was given; that decides what is done with one
 // that lockforge doesn't know.
 type Origin int
@@ -81,6 +85,10 @@ func parseEnvFile(data []byte, path string, p *problems) []Variable {
 			continue
 		}
 		at := fault.Pos{File: path, Line: i + 1, Column: column(line, rest)}
+		if len(variables) == maxVariables {
+			p.add(at, "", "more than %d assignments", maxVariables)
+			break
+		}
 		if !assignment.MatchString(rest) {
 			p.add(at, "write KEY=VALUE without spaces around the =", "this line is no assignment")
 			continue
@@ -128,21 +136,23 @@ type word struct {
 // has one.
 func (v Variable) words(separators string) []word {
 	var found []word
-	for start := 0; start <= len(v.Value); {
-		end := len(v.Value)
-		if i := strings.IndexAny(v.Value[start:], separators); i >= 0 {
-			end = start + i
+	at := v.ValuePos // of the item under way
+	for rest := v.Value; rest != ""; {
+		item, after := rest, ""
+		if i := strings.IndexAny(rest, separators); i >= 0 {
+			item, after = rest[:i], rest[i+1:]
 		}
-		item := v.Value[start:end]
 		if text := strings.TrimSpace(item); text != "" {
-			at := v.ValuePos
-			if at.Line > 0 {
-				before := v.Value[:start+strings.Index(item, text)]
-				at.Column += utf8.RuneCountInString(before)
+			pos := at
+			if pos.Line > 0 {
+				pos.Column += utf8.RuneCountInString(item[:strings.Index(item, text)])
 			}
-			found = append(found, word{text: text, pos: at})
+			found = append(found, word{text: text, pos: pos})
 		}
-		start = end + 1
+		if at.Line > 0 {
+			at.Column += utf8.RuneCountInString(item) + 1
+		}
+		rest = after
 	}
 	return found
 }

@@ -10,12 +10,14 @@ import (
 	"github.com/lockforge/lockforge/builder/internal/suggest"
 )
 
-// maxProblems bounds what one run reports: more would help nobody.
-const maxProblems = 100
+// maxProblems bounds what one run reports, maxKept what it sorts for that:
+// more would help nobody.
+const maxProblems, maxKept = 100, 2000
 
 // problems collects what is wrong with one manifest.
 type problems struct {
 	list []*fault.Error
+	more int // problems that were not kept
 	// unread are the places whose value could not be decoded: what is checked
 	// later about it would only repeat that.
 	unread map[fault.Pos]bool
@@ -34,6 +36,10 @@ func (p *problems) add(at fault.Pos, hint, format string, args ...any) {
 	if p.unread[at] {
 		return
 	}
+	if len(p.list) >= maxKept {
+		p.more++
+		return
+	}
 	e := fault.New(fault.Manifest, format, args...).At(at)
 	if hint != "" {
 		e = e.Hint("%s", hint)
@@ -50,9 +56,8 @@ func (p *problems) err() error {
 			cmp.Compare(a.Pos().Column, b.Pos().Column),
 		)
 	})
-	left := len(p.list) - maxProblems
-	if left > 0 {
-		p.list = append(p.list[:maxProblems], fault.New(fault.Manifest, "and %d more problems", left))
+	if left := len(p.list) - maxProblems; left > 0 {
+		p.list = append(p.list[:maxProblems], fault.New(fault.Manifest, "and %d more problems", left+p.more))
 	}
 	errs := make([]error, len(p.list))
 	for i, e := range p.list {

@@ -17,6 +17,7 @@ const (
 	maxBudget   = 120 // overlay file systems stop at 128 layers
 	maxUser     = 1<<31 - 2
 	maxCooldown = 365
+	maxPlugins  = 1000
 )
 
 // Grammars of names. Plugin names, labels and venvPath become paths in the
@@ -103,6 +104,10 @@ func (v *validator) plugins() {
 		if len(v.m.Custom) == 0 {
 			v.missing("plugins", "list at least one plugin; `lockforge plugins` shows what a release has")
 		}
+		return
+	}
+	if len(v.m.Plugins) > maxPlugins {
+		v.bad("plugins", "", "lists %d plugins, more than %d", len(v.m.Plugins), maxPlugins)
 		return
 	}
 	seen := map[string]string{} // canonical name -> name as listed

@@ -45,13 +45,19 @@ func (v *validator) indexes() {
 				continue
 			}
 			for _, o := range patterns {
-				if o.index != x.Name && overlap(o.pattern, pattern) {
-					v.p.add(v.m.Pos(sub), "a project comes from one index only", "%s of index %s and %s of index %s match the same projects", pattern, x.Name, o.pattern, o.index)
+				if o.index != x.Name && ambiguous(o.pattern, pattern) {
+					v.p.add(v.m.Pos(sub), "a project comes from one index: make one pattern more exact than the other", "%s of index %s and %s of index %s match the same projects", pattern, x.Name, o.pattern, o.index)
 				}
 			}
 			patterns = append(patterns, owned{pattern, x.Name})
 		}
 	}
+}
+
+// ambiguous reports whether a project may match both patterns with none of
+// them the more exact one ("acme-crm" and "acme-crm-*" are, against "acme-*").
+func ambiguous(a, b string) bool {
+	return overlap(a, b) && covers(a, b) == covers(b, a)
 }
 
 func (v *validator) packagesHint() string {
