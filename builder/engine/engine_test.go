@@ -1,0 +1,280 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/client"
+
+	"github.com/lockforge/lockforge/builder/engine"
+	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/internal/testenv/buildkit"
+	"github.com/lockforge/lockforge/builder/progress"
+)
+
+// ownerDir asks the test binary to start an engine there and wait to be killed.
+const ownerDir = "LOCKFORGE_TEST_OWNER_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(ownerDir); dir != "" && len(os.Args) == 1 {
+		os.Exit(own(dir))
+	}
+	buildkit.Main(m)
+}
+
+// own is what a lockforge does that is killed while its engine runs.
+func own(dir string) int {
+	e, err := engine.Start(context.Background(), options(dir, progress.None()))
+	if err != nil {
+		fmt.Println("error:", err)
+		return 1
+	}
+	fmt.Println(e.Pid())
+	time.Sleep(time.Minute)
+	return 0
+}
+
+func options(dir string, sink progress.Sink) engine.Options {
+	return engine.Options{StateDir: dir, Self: buildkit.Self(), Sink: sink}
+}
+
+// steps records the names of the steps that were begun.
+type steps struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (s *steps) Begin(name string) progress.Step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names = append(s.names, name)
+	return progress.None().Begin(name)
+}
+
+func (s *steps) has(part string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Contains(strings.Join(s.names, "\n"), part)
+}
+
+// start starts an engine that must answer.
+func start(t *testing.T, dir string, sink progress.Sink) *engine.Engine {
+	t.Helper()
+	e, err := engine.Start(t.Context(), options(dir, sink))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers(t, e)
+	return e
+}
+
+func answers(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	c, err := client.New(t.Context(), e.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Info(t.Context()); err != nil {
+		t.Errorf("the engine does not answer: %v", err)
+	}
+}
+
+func stop(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	if err := e.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStartAgainOnTheSameState(t *testing.T) {
+	buildkit.Require(t)
+	dir := t.TempDir()
+	for range 2 {
+		sink := &steps{}
+		stop(t, start(t, dir, sink))
+		if sink.has("damaged") {
+			t.Error("state that was closed properly was taken for damaged")
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*.sock"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestAKilledEngineLeavesUsableState(t *testing.T) {
+	buildkit.Require(t)
+	dir := t.TempDir()
+	e := start(t, dir, progress.None())
+	if err := syscall.Kill(e.Pid(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, e)
+	stop(t, start(t, dir, progress.None()))
+}
+
+func TestAKilledLockforgeTakesItsEngineAlong(t *testing.T) {
+	buildkit.Require(t)
+	dir := t.TempDir()
+	owner := exec.Command("/proc/self/exe")
+	owner.Env = append(os.Environ(), ownerDir+"="+dir)
+	out, err := owner.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 64)
+	n, _ := out.Read(line)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(line[:n])))
+	if err != nil {
+		t.Fatalf("the owner said %q", line[:n])
+	}
+	if err := owner.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = owner.Wait() // it was killed
+	e := start(t, dir, progress.None())
+	defer stop(t, e)
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) && zombieOrGone(pid) != nil {
+		t.Errorf("the first engine (%d) still runs: %v", pid, err)
+	}
+}
+
+// zombieOrGone returns nil for a process that has ended, reaped or not.
+func zombieOrGone(pid int) error {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	if strings.HasPrefix(rest, "Z") {
+		return nil
+	}
+	return fmt.Errorf("state %q", rest[:1])
+}
+
+func TestDamagedStateIsMovedAside(t *testing.T) {
+	buildkit.Require(t)
+	for _, name := range []string{"metadata_v2.db", "containerdmeta.db", "cache.db", "history.db"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			stop(t, start(t, dir, progress.None()))
+			var found []string
+			for _, pattern := range []string{"state/" + name, "state/*/" + name} {
+				matches, err := filepath.Glob(filepath.Join(dir, pattern))
+				if err != nil {
+					t.Fatal(err)
+				}
+				found = append(found, matches...)
+			}
+			if len(found) != 1 {
+				t.Fatalf("found %v, want one %s", found, name)
+			}
+			if err := os.WriteFile(found[0], []byte(strings.Repeat("torn ", 20_000)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			stop(t, start(t, dir, progress.None()))
+		})
+	}
+}
+
+func TestTheSecondProcessWaits(t *testing.T) {
+	buildkit.Require(t)
+	dir := t.TempDir()
+	first := start(t, dir, progress.None())
+	sink := &steps{}
+	type result struct {
+		e   *engine.Engine
+		err error
+	}
+	second := make(chan result, 1)
+	go func() {
+		e, err := engine.Start(t.Context(), options(dir, sink))
+		second <- result{e, err}
+	}()
+	for !sink.has("waiting") {
+		select {
+		case r := <-second:
+			t.Fatalf("the second start did not wait: %v", r.err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	answers(t, first)
+	stop(t, first)
+	r := <-second
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	answers(t, r.e)
+	stop(t, r.e)
+}
+
+func TestWaitingCanBeCancelled(t *testing.T) {
+	buildkit.Require(t)
+	dir := t.TempDir()
+	first := start(t, dir, progress.None())
+	defer stop(t, first)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := engine.Start(ctx, options(dir, progress.None())); !fault.Is(err, fault.Cancelled) {
+		t.Errorf("got %v, want a cancelled fault", err)
+	}
+}
+
+func TestALongPathIsNoProblem(t *testing.T) {
+	buildkit.Require(t)
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long-name-", 12))
+	stop(t, start(t, dir, progress.None()))
+}
+
+func TestAStaleSocketIsReplaced(t *testing.T) {
+	buildkit.Require(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "engine.sock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, start(t, dir, progress.None()))
+}
+
+func TestAMissingRuntimeIsExplained(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Log("without root the answer is the same, for another reason")
+	}
+	o := options(t.TempDir(), progress.None())
+	o.Runc = "no-such-runtime"
+	_, err := engine.Start(t.Context(), o)
+	if !fault.Is(err, fault.EngineDown) || len(fault.Hints(err)) == 0 {
+		t.Errorf("got %v, want an engine-down fault with a hint", err)
+	}
+}
+
+func TestAnEngineThatCannotStartIsExplained(t *testing.T) {
+	buildkit.Require(t)
+	o := options(t.TempDir(), progress.None())
+	o.Self = []string{"/proc/self/exe", "-test.run=^$"}
+	_, err := engine.Start(t.Context(), o)
+	if !fault.Is(err, fault.EngineDown) {
+		t.Errorf("got %v, want an engine-down fault", err)
+	}
+}
+
+func TestServeIsForStartOnly(t *testing.T) {
+	for _, args := range [][]string{nil, {"not json"}, {"{}", "more"}} {
+		if err := engine.Serve(t.Context(), args); !fault.Is(err, fault.Usage) {
+			t.Errorf("Serve(%q) = %v, want a usage fault", args, err)
+		}
+	}
+}
