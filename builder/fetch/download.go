@@ -134,12 +134,13 @@ func (d *download) restart() error {
 
 // stream appends what one connection brings.
 func (d *download) stream(ctx context.Context, url string) error {
-	body, size, err := d.source.Get(ctx, url, d.partial.Offset())
+	offset := d.partial.Offset()
+	body, size, err := d.source.Get(ctx, url, offset)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	if size >= 0 && size != d.file.Size {
+	if offset == 0 && size >= 0 && size != d.file.Size {
 		return fault.New(fault.Integrity, "the file there has %d bytes, the locked one %d", size, d.file.Size)
 	}
 	buf := make([]byte, copyBuffer)

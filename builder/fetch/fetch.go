@@ -29,9 +29,9 @@ const parallel = 8
 type Source interface {
 	// URLs lists the places of a file, the preferred one first.
 	URLs(ctx context.Context, f lock.File) ([]string, error)
-	// Get opens a file so that the body begins at the offset, in bytes. size
-	// is that of the whole file, -1 where it is unknown. It has done the retries
-	// that make sense before it fails.
+	// Get opens a file so that the body begins at the offset, in bytes. It has
+	// done the retries that make sense before it fails. size is looked at for
+	// offset 0 only: the file's, or -1 where it is unknown.
 	Get(ctx context.Context, url string, offset int64) (body io.ReadCloser, size int64, err error)
 }
 

@@ -49,7 +49,7 @@ func (o Options) withDefaults() Options {
 type Client struct {
 	set  *Set
 	opts Options
-	http *authorized
+	http *http.Transport
 
 	mu    sync.Mutex
 	pages map[string]*page // by page URL
@@ -62,14 +62,14 @@ func NewClient(set *Set, o Options) *Client {
 	return &Client{
 		set:   set,
 		opts:  o,
-		http:  &authorized{base: newTransport(set, o.Timeout), keys: set.keys},
+		http:  newTransport(set, o.Timeout),
 		pages: map[string]*page{},
 		down:  map[string]bool{},
 	}
 }
 
 // Close releases idle connections.
-func (c *Client) Close() { c.http.base.CloseIdleConnections() }
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func newTransport(set *Set, timeout time.Duration) *http.Transport {
 	return &http.Transport{
@@ -125,20 +125,4 @@ func rootsFrom(env Env) (*x509.CertPool, error) {
 		return nil, fault.New(fault.Usage, "reading certificates of SSL_CERT_FILE %s: no certificate in PEM form", file)
 	}
 	return roots, nil
-}
-
-// authorized adds the Authorization header to requests, by origin. As it sits
-// under the redirects, each hop gets what belongs to its own origin and
-// nothing else. It stands in for http.Client, whose errors repeat URLs and
-// Location headers with all that is in them.
-type authorized struct {
-	base *http.Transport
-	keys *keyring
-}
-
-func (a *authorized) do(req *http.Request) (*http.Response, error) {
-	if l, ok := a.keys.find(req.URL); ok {
-		req.Header.Set("Authorization", l.header())
-	}
-	return a.base.RoundTrip(req)
 }

@@ -102,6 +102,17 @@ func (k *keyring) add(clean string, l login) {
 	k.given = append(k.given, grant{origin: origin(u), path: u.Path, login: l})
 }
 
+// with is the keyring for one request, whose URL may hold a login of its own.
+func (k *keyring) with(u *url.URL) *keyring {
+	if u.User == nil {
+		return k
+	}
+	l := login{user: u.User.Username()}
+	l.password, _ = u.User.Password()
+	own := grant{origin: origin(u), path: u.Path, login: l}
+	return &keyring{given: append([]grant{own}, k.given...), machines: k.machines, origins: k.origins}
+}
+
 // newKeyring reads netrc: the file that NETRC names, else ~/.netrc if there is one.
 func newKeyring(env Env) (*keyring, error) {
 	k := &keyring{origins: map[string]bool{}}

@@ -168,6 +168,25 @@ func TestLinksToOtherHostsGetNoLogin(t *testing.T) {
 	}
 }
 
+// TestLoginInTheURLOfARequest is how mirrors of other kinds than an index are read.
+func TestLoginInTheURLOfARequest(t *testing.T) {
+	other := record(t, ranged)
+	home := record(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, other.URL+"/away", http.StatusFound)
+			return
+		}
+		ranged(w, r)
+	})
+	c := client(t, withDefault("https://d.example"), Env{})
+	get(t, c, withLogin(home.URL)+"/x", 0)
+	get(t, c, withLogin(home.URL)+"/away", 0)
+	get(t, c, home.URL+"/later", 0)
+	if home.seen["/x"] == "" || home.seen["/away"] == "" || home.seen["/later"] != "" || other.seen["/away"] != "" {
+		t.Errorf("home saw %q, the other host %q", home.seen, other.seen)
+	}
+}
+
 func TestHostileRedirects(t *testing.T) {
 	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "http://downgrade.example/s3cret")
@@ -182,7 +201,7 @@ func TestHostileRedirects(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 	})
 	c := client(t, withDefault(loop.URL), Env{})
-	c.http.base = secure.Client().Transport.(*http.Transport)
+	c.http = secure.Client().Transport.(*http.Transport)
 	for _, address := range []string{secure.URL, loop.URL + "/loop", loop.URL + "/file", loop.URL + "/bad", loop.URL + "/nohost", loop.URL + "/none"} {
 		_, _, err := c.Get(t.Context(), address, 0)
 		if fault.KindOf(err) != fault.Network || Temporary(err) || strings.Contains(err.Error(), "s3cret") {

@@ -76,12 +76,13 @@ func (c *Client) project(ctx context.Context, x Index, base, project string) ([]
 
 // download fetches and parses one page.
 func (c *Client) download(ctx context.Context, address string) (files []File, err error) {
-	u, err := parseURL(address)
+	r, err := c.newRequest(http.MethodGet, address)
 	if err != nil {
 		return nil, err
 	}
-	err = c.try(ctx, u, func() error {
-		resp, err := c.send(ctx, request{method: http.MethodGet, url: u, accept: acceptPages})
+	r.accept = acceptPages
+	err = c.try(ctx, r.url, func() error {
+		resp, err := c.send(ctx, r)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ const maxRange = 64 << 20
 
 // Get opens a file at an offset in bytes. The body begins at the offset also
 // with servers that know no ranges: what lies before is read and thrown away.
+// A login in the URL is used for this request, and goes to its origin only.
 // size is that of the whole file, -1 where the server does not say. A
 // connection that breaks while the body is read is the caller's to handle
 // (Temporary tells whether it makes sense to go on), everything before that is
@@ -26,12 +27,12 @@ const maxRange = 64 << 20
 // cause; fault.Integrity, matching ErrHTML, for an error page sent as the file;
 // fault.Cancelled.
 func (c *Client) Get(ctx context.Context, rawURL string, offset int64) (body io.ReadCloser, size int64, err error) {
-	u, err := parseURL(rawURL)
+	r, err := c.newRequest(http.MethodGet, rawURL)
 	if err != nil {
 		return nil, 0, err
 	}
-	r := request{method: http.MethodGet, url: u, ranged: offset > 0, first: offset, last: -1}
-	err = c.try(ctx, u, func() error {
+	r.ranged, r.first, r.last = offset > 0, offset, -1
+	err = c.try(ctx, r.url, func() error {
 		resp, err := c.send(ctx, r)
 		if err != nil {
 			return err
@@ -52,12 +53,12 @@ func (c *Client) Get(ctx context.Context, rawURL string, offset int64) (body io.
 //
 // Errors: those of Get.
 func (c *Client) Head(ctx context.Context, rawURL string) (size int64, err error) {
-	u, err := parseURL(rawURL)
+	r, err := c.newRequest(http.MethodHead, rawURL)
 	if err != nil {
 		return 0, err
 	}
-	err = c.try(ctx, u, func() error {
-		resp, err := c.send(ctx, request{method: http.MethodHead, url: u})
+	err = c.try(ctx, r.url, func() error {
+		resp, err := c.send(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -75,13 +76,13 @@ func (c *Client) Range(ctx context.Context, rawURL string, offset, n int64) ([]b
 	if offset < 0 || n <= 0 || n > maxRange {
 		return nil, fault.New(fault.Internal, "reading a range: offset %d, length %d", offset, n)
 	}
-	u, err := parseURL(rawURL)
+	r, err := c.newRequest(http.MethodGet, rawURL)
 	if err != nil {
 		return nil, err
 	}
-	r := request{method: http.MethodGet, url: u, ranged: true, first: offset, last: offset + n - 1}
+	r.ranged, r.first, r.last = true, offset, offset+n-1
 	var content []byte
-	err = c.try(ctx, u, func() error {
+	err = c.try(ctx, r.url, func() error {
 		resp, err := c.send(ctx, r)
 		if err != nil {
 			return err

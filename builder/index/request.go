@@ -27,19 +27,22 @@ const (
 type request struct {
 	method      string
 	url         *url.URL
+	keys        *keyring
 	accept      string
 	ranged      bool
 	first, last int64
 }
 
-// parseURL refuses what is no http or https URL, without repeating its text.
-func parseURL(raw string) (*url.URL, error) {
+// newRequest refuses what is no http or https URL, without repeating its text.
+// A login in the URL is used for this request.
+func (c *Client) newRequest(method, raw string) (request, error) {
 	u, err := url.Parse(raw)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fault.Wrap(fault.Network, errNotURL, "requesting a file")
+		return request{}, fault.Wrap(fault.Network, errNotURL, "requesting a file")
 	}
+	keys := c.set.keys.with(u)
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
-	return u, nil
+	return request{method: method, url: u, keys: keys}, nil
 }
 
 // try runs an attempt until it succeeds, fails for good, or has failed once
@@ -148,7 +151,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
-	resp.Body = &watched{body: resp.Body, keys: c.set.keys, ctx: ctx, cancel: cancel, timeout: c.opts.Timeout}
+	resp.Body = &watched{body: resp.Body, keys: r.keys, ctx: ctx, cancel: cancel, timeout: c.opts.Timeout}
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusPartialContent && r.ranged {
 		return resp, nil
 	}
@@ -157,30 +160,36 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	return nil, status
 }
 
+// follow goes where redirects lead. Each hop gets the login of its own origin
+// and nothing else. http.Client would do the same but for its errors, which
+// repeat URLs and Location headers with all that is in them.
 func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) {
 	u := r.url
 	for range maxRedirects {
 		req, err := http.NewRequestWithContext(ctx, r.method, u.String(), nil)
 		if err != nil {
-			return nil, c.set.keys.transport(errNotURL)
+			return nil, r.keys.transport(errNotURL)
 		}
 		r.fill(req.Header)
-		resp, err := c.http.do(req)
+		if l, ok := r.keys.find(u); ok {
+			req.Header.Set("Authorization", l.header())
+		}
+		resp, err := c.http.RoundTrip(req)
 		if err != nil {
-			return nil, c.set.keys.transport(err)
+			return nil, r.keys.transport(err)
 		}
 		next, err := redirect(resp)
 		if err != nil || next == nil {
 			if err != nil {
 				drain(resp.Body)
-				return nil, c.set.keys.transport(err)
+				return nil, r.keys.transport(err)
 			}
 			return resp, nil
 		}
 		drain(resp.Body)
 		u = next
 	}
-	return nil, c.set.keys.transport(errRedirects)
+	return nil, r.keys.transport(errRedirects)
 }
 
 func (r request) fill(h http.Header) {

@@ -115,7 +115,10 @@ func tryEverything(t *testing.T, address string) {
 	outcomes = append(outcomes, err)
 	_, _, err = c.Wheel(t.Context(), "acme", "1", blobs)
 	outcomes = append(outcomes, err)
-	for _, link := range []string{address + "/a.whl?signature=s3cret", withLogin(address) + "/a.whl"} {
+	for _, link := range []string{
+		address + "/a.whl?signature=s3cret", withLogin(address) + "/a.whl",
+		strings.Replace(address, "://", "://user:other-s3cret@", 1) + "/a.whl",
+	} {
 		_, err = c.Head(t.Context(), link)
 		outcomes = append(outcomes, err)
 		_, err = c.Range(t.Context(), link, 1, 5)
