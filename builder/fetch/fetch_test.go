@@ -233,6 +233,32 @@ func TestKilledDownload(t *testing.T) {
 	}
 }
 
+// TestServerThatCannotGoOn answers with another range than was asked for.
+func TestServerThatCannotGoOn(t *testing.T) {
+	m := newMirror(t)
+	f := locked("acme", content)
+	m.offer(f, content)
+	m.spoil = first(1, func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		w.Header().Set("Content-Range", "bytes 7-"+strconv.Itoa(len(content)-1)+"/"+strconv.Itoa(len(content)))
+		w.WriteHeader(http.StatusPartialContent)
+		return true
+	})
+	s, sink := newStore(t), &events{}
+	if err := os.WriteFile(filepath.Join(s.Root(), "partial", f.SHA256), content[:5000], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := All(t.Context(), []lock.File{f}, s, sources(t, m), sink); err != nil {
+		t.Fatal(err)
+	}
+	wantStored(t, s, content)
+	if got := m.seen(f.Name); len(got) != 2 || got[0] == "" || got[1] != "" {
+		t.Errorf("ranges asked for: %q", got)
+	}
+	if total := sink.steps[0]; total.done != f.Size || total.total != f.Size {
+		t.Errorf("%d of %d bytes are done", total.done, total.total)
+	}
+}
+
 func TestDamagedBlobIsFetchedAgain(t *testing.T) {
 	m := newMirror(t)
 	f := locked("acme", content)

@@ -110,6 +110,25 @@ func TestGetHeadRange(t *testing.T) {
 	}
 }
 
+func TestBareSet(t *testing.T) {
+	s := serve(t, ranged)
+	set, err := Bare(Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewClient(set, quick())
+	defer c.Close()
+	if text, _ := get(t, c, s.URL, 6); text != digits[6:] {
+		t.Errorf("%q", text)
+	}
+	if _, err := c.Files(t.Context(), "acme"); fault.KindOf(err) != fault.Network {
+		t.Errorf("%v", err)
+	}
+	if _, err := c.URLs(t.Context(), lock.File{Origin: DefaultName}); fault.KindOf(err) != fault.Manifest {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWrongRanges(t *testing.T) {
 	for _, header := range []string{"", "bytes 4-9/10", "bytes 5-9/7", "bytes 9-5/10", "bytes x", "bytes 5-9/x"} {
 		s := serve(t, func(w http.ResponseWriter, _ *http.Request) {

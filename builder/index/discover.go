@@ -67,15 +67,10 @@ func Discover(m *manifest.Manifest, env Env) (*Set, error) {
 	if m == nil {
 		m = &manifest.Manifest{}
 	}
-	keys, err := newKeyring(env)
+	s, err := Bare(env)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := rootsFrom(env)
-	if err != nil {
-		return nil, err
-	}
-	s := &Set{keys: keys, roots: roots, env: env}
 	def, err := findDefault(m, env)
 	if err != nil {
 		return nil, err
@@ -88,6 +83,22 @@ func Discover(m *manifest.Manifest, env Env) (*Set, error) {
 	}
 	s.ignored = ignored(env)
 	return s, nil
+}
+
+// Bare makes a Set without an index. A Client of it reads files of other
+// places, such as OS mirrors, with the certificates, proxies and netrc of env.
+//
+// Errors: fault.Usage for a netrc file or SSL_CERT_FILE that cannot be used.
+func Bare(env Env) (*Set, error) {
+	keys, err := newKeyring(env)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := rootsFrom(env)
+	if err != nil {
+		return nil, err
+	}
+	return &Set{keys: keys, roots: roots, env: env}, nil
 }
 
 // findDefault asks the places one after the other.
