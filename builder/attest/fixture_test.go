@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/lockforge/lockforge/builder/attest"
@@ -22,11 +23,18 @@ import (
 // testIndex is an image index over one small platform image.
 func testIndex(t *testing.T) v1.ImageIndex {
 	t.Helper()
-	img, err := random.Image(1024, 2)
+	content, err := random.Layer(1024, types.OCIUncompressedLayer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	img = mutate.ConfigMediaType(mutate.MediaType(img, types.OCIManifestSchema1), types.OCIConfigJSON)
+	layer, err := tarball.LayerFromOpener(content.Uncompressed, tarball.WithMediaType(types.OCILayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := mutate.AppendLayers(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layer)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return mutate.IndexMediaType(mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
 		Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
 	}), types.OCIImageIndex)
@@ -69,7 +77,7 @@ func push(t *testing.T, address string, index v1.ImageIndex) string {
 	return ref.String()
 }
 
-// keyPair makes a cosign key pair without a password.
+// keyPair makes a cosign key pair with an empty password.
 func keyPair(t *testing.T) (private, public string) {
 	t.Helper()
 	private, public, err := attest.Keygen(filepath.Join(t.TempDir(), "cosign"), nil)

@@ -81,7 +81,8 @@ func packRecords(artifactType string, records []record, subject ociDescriptor) (
 	subject = ociDescriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size}
 	m := manifest{
 		SchemaVersion: 2, MediaType: mediaManifest, ArtifactType: artifactType,
-		Config:  blobDescriptor(mediaEmpty, emptyConfig),
+		// cosign, and registries older than artifactType, go by the config's type.
+		Config:  blobDescriptor(artifactType, emptyConfig),
 		Subject: &subject,
 	}
 	p := pack{blobs: [][]byte{emptyConfig}}
@@ -92,6 +93,7 @@ func packRecords(artifactType string, records []record, subject ociDescriptor) (
 		p.blobs = append(p.blobs, r.content)
 	}
 	if artifactType == mediaBundle {
+		m.Config.MediaType = mediaEmpty
 		m.Layers[0].Annotations = nil
 		m.Annotations = records[0].annotations // sigstore's place for what a bundle holds
 	}

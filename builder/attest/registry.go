@@ -113,8 +113,9 @@ func (r repository) get(ctx context.Context, ref name.Reference) ([]byte, error)
 	return d.Manifest, nil
 }
 
-// referrers lists the referrers that carry records, by the API or, where the
-// registry has none, by the tag that the OCI distribution spec falls back to.
+// referrers lists the referrers that may carry records, by the API or, where
+// the registry has none, by the tag that the OCI distribution spec falls back
+// to. Some registries list a bundle under its config's type, the empty one.
 func (r repository) referrers(ctx context.Context, subject ociDescriptor) ([]ociDescriptor, error) {
 	index, err := remote.Referrers(r.repo.Digest(subject.Digest), r.with(ctx)...)
 	if err != nil {
@@ -131,7 +132,7 @@ func (r repository) referrers(ctx context.Context, subject ociDescriptor) ([]oci
 	if len(list.Manifests) > MaxRecords {
 		return nil, fault.New(fault.Signature, "listing referrers of %s: %d are more than %d", subject.Digest, len(list.Manifests), MaxRecords)
 	}
-	return slices.DeleteFunc(list.Manifests, func(d ociDescriptor) bool { return !ours(d) }), nil
+	return slices.DeleteFunc(list.Manifests, func(d ociDescriptor) bool { return !ours(d) && d.ArtifactType != mediaEmpty }), nil
 }
 
 func (r repository) blob(ctx context.Context, d ociDescriptor) ([]byte, error) {
