@@ -89,7 +89,7 @@ func (in *inputs) open(i Input) (*io.SectionReader, error) {
 	if got := hex.EncodeToString(sum.Sum(nil)); got != i.SHA256 {
 		return nil, fault.New(fault.Integrity, "reading input %s: sha256 is %s, the lock says %s", i.File, got, i.SHA256)
 	}
-	return r, nil
+	return io.NewSectionReader(r, 0, r.Size()), nil // with a position of its own
 }
 
 func (in *inputs) find(name string) (*io.SectionReader, error) {

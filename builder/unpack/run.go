@@ -28,6 +28,7 @@ var commands = map[string]func(*step) error{
 	"stdlib": stdlib,
 	"wheels": wheels,
 	"tree":   tree,
+	"sdist":  sdist,
 }
 
 const usage = "usage: unpack debs|stdlib|wheels|tree|sdist [-in DIR] [-out DIR] [-root DIR] [-python FILE]"
@@ -60,6 +61,9 @@ func run(args []string, stderr io.Writer) error {
 		return fault.New(fault.Usage, "%s", usage)
 	}
 	var err error
+	if s.out, err = filepath.Abs(s.out); err != nil { // a backend runs in another directory
+		return fault.Wrap(fault.Usage, err, "finding output %s", s.out)
+	}
 	if s.in, err = openInputs(s.dir); err != nil {
 		return err
 	}
