@@ -163,3 +163,7 @@ func drain(r io.Reader) error {
 		}
 	}
 }
+
+// Size is the number of bytes of the compressed data archive, a measure of
+// the work that Walk is.
+func (a *Archive) Size() int64 { return a.data.data.Size() }

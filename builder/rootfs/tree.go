@@ -1,7 +1,6 @@
 package rootfs
 
 import (
-	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -12,10 +11,6 @@ import (
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/venv"
 )
-
-// MaxContent bounds the bytes of all kept files together; 38 MiB was measured
-// for the base, 70 MiB with every plugin library.
-const MaxContent = 1 << 30
 
 // Spec says what tree to make.
 type Spec struct {
@@ -67,7 +62,11 @@ func Build(spec Spec, packages []*deb.Archive) (*Tree, error) {
 		return nil, err
 	}
 	b := &builder{spec: spec, suite: suite, machine: machine, programs: programs, entries: map[string]Entry{}}
-	for _, p := range packages {
+	read, err := readPackages(spec.Arch, programs, packages)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range read {
 		if err := b.addPackage(p); err != nil {
 			return nil, err
 		}
@@ -92,85 +91,33 @@ type builder struct {
 	programs []string
 	entries  map[string]Entry // without directories, but for the generated ones
 	dropped  []Drop
-	packages []*packageInfo
-	content  int64 // bytes so far
+	packages []*contents
 }
 
-// packageInfo is what the status files are made from.
-type packageInfo struct {
-	control *deb.Control
-	part    Part
-}
-
-func (b *builder) addPackage(archive *deb.Archive) error {
-	control, err := archive.Control()
-	if err != nil {
-		return err
-	}
-	if control.Arch != b.spec.Arch && control.Arch != "all" {
-		return fault.New(fault.Integrity, "package %s is for %s, not %s", control.Package, control.Arch, b.spec.Arch)
-	}
-	if !isPackageName(control.Package) {
-		return fault.New(fault.Integrity, "package name %q is not valid", control.Package)
-	}
+func (b *builder) addPackage(p *contents) error {
+	name := p.control.Package
 	for _, have := range b.packages {
-		if have.control.Package == control.Package {
-			return fault.New(fault.Integrity, "package %s comes twice", control.Package)
+		if have.control.Package == name {
+			return fault.New(fault.Integrity, "package %s comes twice", name)
 		}
 	}
-	info := &packageInfo{control: control, part: partOf(control.Package)}
-	b.packages = append(b.packages, info)
-	err = archive.Walk(func(m deb.Member, r io.Reader) error {
-		if m.Type == deb.Dir {
-			return nil // directories follow from what they hold
+	b.packages = append(b.packages, p)
+	b.dropped = append(b.dropped, p.dropped...)
+	for _, entry := range p.entries {
+		e := Entry{Entry: entry, Package: name, Part: p.part}
+		if e.Type == venv.Regular {
+			e.Mode = b.mode(e.Path)
 		}
-		return b.addMember(info, m, r)
-	})
-	if err != nil {
-		return fault.Wrap(fault.KindOf(err), err, "reading package %s", control.Package)
-	}
-	return nil
-}
-
-// isPackageName follows Debian policy, section 5.6.7. The name becomes a file
-// name.
-func isPackageName(s string) bool {
-	return len(s) >= 2 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == "" && s[0] != '.' && s[0] != '-' && s[0] != '+'
-}
-
-func partOf(name string) Part {
-	if strings.HasPrefix(name, "python3.") || strings.HasPrefix(name, "libpython3.") {
-		return Python
-	}
-	return OS
-}
-
-func (b *builder) addMember(info *packageInfo, m deb.Member, r io.Reader) error {
-	name := mergeUsr(m.Path)
-	if rule := decide(name, b.programs); rule != "" {
-		b.dropped = append(b.dropped, Drop{Package: info.control.Package, Path: name, Rule: rule})
-		return nil
-	}
-	e := Entry{Package: info.control.Package, Part: info.part}
-	e.Path = name
-	switch m.Type {
-	case deb.Link:
-		e.Type, e.Mode, e.Target = venv.Link, 0o777, m.Target
-	default:
-		b.content += m.Size
-		if b.content > MaxContent {
-			return fault.New(fault.Integrity, "files have more than %d bytes together", int64(MaxContent))
+		if old, ok := b.entries[e.Path]; ok {
+			if old.Type != e.Type || old.Content != e.Content || old.Target != e.Target {
+				return fault.New(fault.Integrity, "path %s differs between packages %s and %s", e.Path, old.Package, name)
+			}
+			if old.Package < name {
+				continue // whatever the order of the packages, the first by name owns it
+			}
 		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			return fault.Wrap(fault.Integrity, err, "reading %s", m.Path)
-		}
-		e.Type, e.Mode, e.Content = venv.Regular, b.mode(name), string(content)
+		b.entries[e.Path] = e
 	}
-	if old, ok := b.entries[name]; ok && (old.Type != e.Type || old.Content != e.Content || old.Target != e.Target) {
-		return fault.New(fault.Integrity, "path %s differs between packages %s and %s", name, old.Package, e.Package)
-	}
-	b.entries[name] = e
 	return nil
 }
 
@@ -182,19 +129,6 @@ func (b *builder) mode(name string) fs.FileMode {
 		return 0o755
 	}
 	return 0o644
-}
-
-// mergedDirs are the top-level directories that a merged /usr replaces by links.
-var mergedDirs = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"}
-
-// mergeUsr gives a path its place below /usr. Link targets stay as they are:
-// through the top-level links they lead to the same files.
-func mergeUsr(name string) string {
-	top, _, below := strings.Cut(name, "/")
-	if below && slices.Contains(mergedDirs, top) {
-		return "usr/" + name
-	}
-	return name
 }
 
 func (b *builder) tree() *Tree {

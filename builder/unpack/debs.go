@@ -3,6 +3,7 @@ package unpack
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/lockforge/lockforge/builder/deb"
 	"github.com/lockforge/lockforge/builder/fault"
@@ -73,7 +74,11 @@ func debs(s *step) error {
 		return writeEntries(newOutput(s.out, spec.Epoch), t.Of(spec.Part))
 	}
 	for _, part := range []rootfs.Part{rootfs.OS, rootfs.Python} {
-		if err := writeEntries(newOutput(s.out+"/"+string(part), spec.Epoch), t.Of(part)); err != nil {
+		dir := s.out + "/" + string(part)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fault.Wrap(fault.Internal, err, "making directory %s", dir)
+		}
+		if err := writeEntries(newOutput(dir, spec.Epoch), t.Of(part)); err != nil {
 			return err
 		}
 	}
