@@ -26,7 +26,7 @@ func normalise(name string) string { return pep508.Normalise(name) }
 // hash and size against the index, its structure and every hash of its RECORD
 // with the strict reader, its metadata against what the resolution used.
 func (r *resolver) obtain(ctx context.Context, c *candidate) (lock.Wheel, error) {
-	return r.wheels.do(c.file.SHA256, func() (lock.Wheel, error) {
+	return r.wheels.do(c.name+" "+c.file.SHA256, func() (lock.Wheel, error) {
 		if c.sdist {
 			return r.build(ctx, c)
 		}

@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/plan"
+	"golang.org/x/sync/errgroup"
 )
 
 // conflict explains why a venv does not resolve, by resolving parts of it.
 // Its methods stop at the first error that is no answer, and leave it in err.
 type conflict struct {
+	mu     sync.Mutex // over err
 	r      *resolver
 	ctx    context.Context
 	target target
@@ -25,18 +28,27 @@ type conflict struct {
 
 // try resolves requirements under constraints.
 func (c *conflict) try(requirements, constraints []string) (*answer, *run) {
-	if c.err != nil {
+	if c.stopped(nil) {
 		return &answer{}, nil
 	}
 	a, run, err := c.r.ask(c.ctx, c.target, requirements, constraints, nil)
 	if err == nil && a.code != 0 {
 		err = run.err()
 	}
-	if err != nil {
-		c.err = err
+	if c.stopped(err) {
 		return &answer{}, nil
 	}
 	return a, run
+}
+
+// stopped notes an error, and reports whether there has been one.
+func (c *conflict) stopped(err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
+	return c.err != nil
 }
 
 func (c *conflict) fails(units []unit) bool {
@@ -46,18 +58,9 @@ func (c *conflict) fails(units []unit) bool {
 
 // explain handles a venv of several plugins.
 func (c *conflict) explain() error {
-	alone := map[string]*answer{}
-	var problems []error
-	for _, u := range c.units {
-		requirements := requirementsOf(c.venv, []unit{u})
-		a, run := c.try(requirements, c.r.constraints())
-		alone[u.plugin] = a
-		if c.err == nil && a.code != 0 {
-			problems = append(problems, c.explainAlone(u.plugin, requirements, run, a))
-		}
-	}
-	if len(problems) > 0 || c.err != nil {
-		return errors.Join(problems...)
+	alone, err := c.tryAlone()
+	if err != nil || c.stopped(nil) {
+		return err
 	}
 	if !c.fails(c.units) {
 		return fault.New(fault.Internal, "its plugins resolve together, but not as the plan asks for them")
@@ -76,6 +79,29 @@ func (c *conflict) explain() error {
 		problem = problem.Hint("%s", proposal)
 	}
 	return problem
+}
+
+// tryAlone resolves each plugin by itself, several at once.
+func (c *conflict) tryAlone() (map[string]*answer, error) {
+	answers, runs := make([]*answer, len(c.units)), make([]*run, len(c.units))
+	var group errgroup.Group
+	group.SetLimit(c.r.req.Jobs)
+	for i, u := range c.units {
+		group.Go(func() error {
+			answers[i], runs[i] = c.try(requirementsOf(c.venv, []unit{u}), c.r.constraints())
+			return nil
+		})
+	}
+	group.Wait() //nolint:errcheck // c.err holds the first
+	alone := map[string]*answer{}
+	var problems []error
+	for i, u := range c.units {
+		alone[u.plugin] = answers[i]
+		if answers[i].code != 0 && runs[i] != nil {
+			problems = append(problems, c.explainAlone(u.plugin, requirementsOf(c.venv, []unit{u}), runs[i], answers[i]))
+		}
+	}
+	return alone, errors.Join(problems...)
 }
 
 // split looks for plugins to take out of the group, until the rest resolves.

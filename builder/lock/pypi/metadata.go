@@ -2,7 +2,6 @@ package pypi
 
 import (
 	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -227,10 +226,4 @@ func (f *remoteFile) fetch(offset, n int64) ([]byte, error) {
 func sumOf(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
-}
-
-// sameMetadata reports whether what uv resolved with is what the wheel holds.
-func sameMetadata(served []byte, w *wheel.Wheel) bool {
-	m := w.Member(w.DistInfo + "/METADATA")
-	return m != nil && (m.SHA256 == sumOf(served) || bytes.Equal(served, nil))
 }

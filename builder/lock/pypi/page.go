@@ -78,7 +78,8 @@ func (p *page) summary(t target) string {
 // rules decide which files of an index may be used.
 type rules struct {
 	target target
-	cutoff time.Time // files uploaded after it are not considered; zero: no rule
+	cutoff time.Time       // files uploaded after it are not considered; zero: no rule
+	locked map[string]bool // hashes of the previous lock, which come before all others of their version
 }
 
 // choose applies the rules to all files of a project. A project of which no
@@ -187,6 +188,9 @@ func (r rules) consider(project string, f index.File) (c *candidate, rank rankKe
 		}
 		c = &candidate{project: project, version: version, name: f.Name, file: f}
 		tag, fits := r.target.rank(name.Tags)
+		if r.locked[f.SHA256] {
+			tag = -1
+		}
 		rank = rankKey{tag, name.Build, f.Name}
 		if !fits {
 			return c, rank, false, "does not run on " + r.target.String()
@@ -248,7 +252,7 @@ func sdistVersion(project, file string) (pep440.Version, bool) {
 // load gets the page of a project: local wheels where there are any, and only
 // those; else what its index has.
 func (r *resolver) load(ctx context.Context, t target, project string) (*page, error) {
-	ru := rules{target: t}
+	ru := rules{target: t, locked: r.lockedFiles(t)}
 	if files := r.local[project]; len(files) > 0 {
 		return ru.choose(project, files)
 	}

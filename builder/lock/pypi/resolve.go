@@ -13,7 +13,6 @@ import (
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/index"
-	"github.com/lockforge/lockforge/builder/internal/pep440"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/plan"
 	"github.com/lockforge/lockforge/builder/progress"
@@ -88,7 +87,7 @@ type resolver struct {
 // about; fault.Network; fault.Integrity for files that are not what the index
 // says or not well-formed; fault.Cancelled.
 func Resolve(ctx context.Context, req Request) (*Result, error) {
-	if err := checkRequirements(req.Plan); err != nil {
+	if err := errors.Join(checkRequirements(req.Plan), checkUpgrade(req)); err != nil {
 		return nil, err
 	}
 	if req.Jobs < 1 {
@@ -104,9 +103,9 @@ func Resolve(ctx context.Context, req Request) (*Result, error) {
 	if err := os.MkdirAll(req.CacheDir, 0o755); err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "making the cache folder")
 	}
-	scratch, err := os.MkdirTemp(req.CacheDir, "uv-")
+	scratch, err := makeScratch(req.CacheDir, req.Now)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "making a scratch folder")
+		return nil, err
 	}
 	defer os.RemoveAll(scratch)
 	if r.uv, err = findUV(ctx, req.Getenv, scratch); err != nil {
@@ -124,6 +123,25 @@ func Resolve(ctx context.Context, req Request) (*Result, error) {
 		return nil, err
 	}
 	return r.assemble(ctx, venvs)
+}
+
+// makeScratch makes a folder for uv, and removes those that killed runs have
+// left behind more than a day ago.
+func makeScratch(dir string, now time.Time) (string, error) {
+	old, err := filepath.Glob(filepath.Join(dir, "uv-*"))
+	if err != nil {
+		return "", fault.Wrap(fault.Internal, err, "making a scratch folder")
+	}
+	for _, path := range old {
+		if info, err := os.Lstat(path); err == nil && info.ModTime().Before(now.Add(-24*time.Hour)) {
+			os.RemoveAll(path) // what stays does no harm
+		}
+	}
+	scratch, err := os.MkdirTemp(dir, "uv-")
+	if err != nil {
+		return "", fault.Wrap(fault.Internal, err, "making a scratch folder")
+	}
+	return scratch, nil
 }
 
 func (r *resolver) setTargets() error {
@@ -235,49 +253,6 @@ func (r *resolver) constraints() []string {
 	for _, c := range r.req.Plan.Manifest.CLI.ConstraintLines {
 		lines = append(lines, c.Requirement)
 	}
-	return lines
-}
-
-// preferences gives the versions of the previous lock: those of the venv
-// first, then those that any other venv of the platform has, so that a new
-// venv shares what is there.
-func (r *resolver) preferences(t target, dir string) []string {
-	if r.req.Previous == nil || r.req.UpgradeAll {
-		return nil
-	}
-	versions := map[string]string{}
-	for _, p := range r.req.Previous.Platforms {
-		if p.Platform != t.Platform {
-			continue
-		}
-		byFile := map[string]lock.Wheel{}
-		for _, w := range p.Wheels {
-			byFile[w.File] = w
-		}
-		for _, own := range []bool{true, false} {
-			for _, v := range p.Venvs {
-				for _, file := range v.Wheels {
-					if w := byFile[file]; (v.Dir == dir) == own && versions[w.Name] == "" {
-						versions[w.Name] = w.Version
-					}
-				}
-			}
-		}
-		for _, e := range p.Exceptions {
-			versions[e.Name] = e.Version
-		}
-	}
-	for _, name := range r.req.Upgrade {
-		delete(versions, normalise(name))
-	}
-	var lines []string
-	for name, version := range versions {
-		// uv may refuse an unusable preference file as a whole.
-		if v, err := pep440.Parse(version); err == nil {
-			lines = append(lines, name+"=="+v.String())
-		}
-	}
-	slices.Sort(lines)
 	return lines
 }
 

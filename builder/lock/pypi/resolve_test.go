@@ -2,12 +2,14 @@ package pypi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lockforge/lockforge/builder/fault"
@@ -386,4 +388,64 @@ func TestUVVersion(t *testing.T) {
 	w.getenv = func(string) string { return script }
 	_, err = w.resolve()
 	wantFault(t, err, fault.Usage, "0.8.24", "0.14")
+}
+
+func TestLockedFileIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.index.add(t, wheelOf("native", "1.0"))
+	w.venv("a-bundled", []string{"a"}, nil, "native")
+	w.request.Previous = w.locked(w.mustResolve())
+	w.index.add(t, wheelOf("native", "1.0").Tag("cp313-cp313-manylinux_2_28_x86_64"))
+	wantWheels(t, w.mustResolve(), "default native-1.0-py3-none-any.whl")
+	w.request.Upgrade = []string{"native"}
+	wantWheels(t, w.mustResolve(), "default native-1.0-cp313-cp313-manylinux_2_28_x86_64.whl")
+	w.request.Upgrade = []string{"natvie"}
+	_, err := w.resolve()
+	wantFault(t, err, fault.Usage, "natvie")
+}
+
+// A wheel may require another by URL. uv must not follow it past the router.
+func TestTransitiveURL(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.index.add(t, wheelOf("evil", "1.0"))
+	elsewhere := newFakeIndex(t)
+	elsewhere.add(t, wheelOf("evil", "9.0"))
+	w.index.add(t, wheelOf("app", "1.0", "evil @ "+elsewhere.URL+"/files/evil/evil-9.0-py3-none-any.whl"))
+	w.venv("a-bundled", []string{"a"}, nil, "app")
+	_, err := w.resolve()
+	wantFault(t, err, fault.Resolve, "a-bundled")
+	if hits := elsewhere.hits.Load(); hits != 0 {
+		t.Errorf("%d requests went past the router", hits)
+	}
+}
+
+func TestInterruption(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.venv("a-bundled", []string{"a"}, nil, "lib")
+	script := filepath.Join(t.TempDir(), "uv")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n[ \"$1\" = --version ] && { echo uv 0.13.9; exit; }\nsleep 60\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.getenv = func(name string) string {
+		if name == "LOCKFORGE_UV" {
+			return script
+		}
+		return os.Getenv(name)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	w.ctx = ctx
+	start := time.Now()
+	_, err := w.resolve()
+	wantFault(t, err, fault.Cancelled)
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+	left, err := filepath.Glob(filepath.Join(w.request.CacheDir, "uv-*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
 }

@@ -45,11 +45,10 @@ func (r *resolver) buildTools(ctx context.Context, t target) ([]lock.Wheel, erro
 }
 
 func (r *resolver) toolCandidate(t target, p *page) *candidate {
-	if old, ok := r.previousTool(t, p.project); ok {
-		for _, c := range p.candidates {
-			if c.file.SHA256 == old.SHA256 {
-				return c
-			}
+	for _, old := range r.previous(t).BuildTools {
+		at := slices.IndexFunc(p.candidates, func(c *candidate) bool { return c.file.SHA256 == old.SHA256 })
+		if at >= 0 && r.keeps(p.project) {
+			return p.candidates[at]
 		}
 	}
 	for _, c := range slices.Backward(p.candidates) {
@@ -59,20 +58,6 @@ func (r *resolver) toolCandidate(t target, p *page) *candidate {
 		}
 	}
 	return nil
-}
-
-func (r *resolver) previousTool(t target, project string) (lock.Wheel, bool) {
-	if r.req.Previous == nil || r.req.UpgradeAll || slices.ContainsFunc(r.req.Upgrade, func(n string) bool { return normalise(n) == project }) {
-		return lock.Wheel{}, false
-	}
-	for _, p := range r.req.Previous.Platforms {
-		for _, w := range p.BuildTools {
-			if p.Platform == t.Platform && w.Name == project {
-				return w, true
-			}
-		}
-	}
-	return lock.Wheel{}, false
 }
 
 // sdistOf is the lock's entry for the source archive of a candidate. The

@@ -151,11 +151,12 @@ type world struct {
 	builder  SdistBuilder
 	getenv   func(string) string
 	request  Request // fields of a test's own
+	ctx      context.Context
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, index: newFakeIndex(t), acme: newFakeIndex(t)}
+	w := &world{t: t, ctx: context.Background(), index: newFakeIndex(t), acme: newFakeIndex(t)}
 	w.manifest = &manifest.Manifest{
 		Version: 1, CLI: manifest.CLI{Version: "1.7.0"}, Base: manifest.Base{Debian: &manifest.Debian{Suite: "trixie"}},
 		Indexes: manifest.Indexes{
@@ -209,7 +210,7 @@ func (w *world) resolve() (*Result, error) {
 	defer client.Close()
 	req := w.request
 	req.Plan, req.Index, req.Store, req.Builder, req.Getenv, req.Now = w.plan, client, w.store, w.builder, w.getenv, now
-	return Resolve(context.Background(), req)
+	return Resolve(w.ctx, req)
 }
 
 func (w *world) mustResolve() *Result {
