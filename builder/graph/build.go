@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/layers"
@@ -173,7 +174,8 @@ func (b *builder) marshal(s llb.State) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "writing LLB")
 	}
-	raw, err := def.ToPB().MarshalVT()
+	// MarshalVT, BuildKit's own way, writes maps in random order.
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(def.ToPB())
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "writing LLB")
 	}
