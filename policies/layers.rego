@@ -3,6 +3,7 @@
 # description: The image has at least one layer and no more than its manifest allows.
 # custom:
 #   id: LF013-layers
+#   needs: lock
 #   severity: medium
 #   fix: raise layers.budget in the manifest, or let lockforge lay out the layers again
 package lockforge.layers.layers

@@ -3,6 +3,7 @@
 # description: Every path carries the lock's time.
 # custom:
 #   id: LF016-mtime
+#   needs: lock
 #   severity: low
 #   fix: build the file with the epoch of the lock; a tool that writes the current time makes the image differ at each build
 package lockforge.files.mtime

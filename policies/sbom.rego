@@ -3,6 +3,7 @@
 # description: Every installed package is in the SBOM with its version, and the SBOM lists nothing else.
 # custom:
 #   id: LF011-sbom
+#   needs: lock
 #   severity: high
 #   fix: rebuild the SBOM from the image; a difference means that one of the two was changed afterwards
 package lockforge.sbom.sbom

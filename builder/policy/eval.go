@@ -31,10 +31,10 @@ func Eval(ctx context.Context, set *Set, in Input) (*Verdict, error) {
 	var problems []error
 	for _, rule := range set.rules {
 		result, allowed, err := set.judge(ctx, rule, document, in.Layers)
+		if ctx.Err() != nil {
+			return nil, fault.Wrap(fault.Cancelled, ctx.Err(), "evaluating rules")
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil, fault.Wrap(fault.Cancelled, ctx.Err(), "evaluating rules")
-			}
 			result.Status, result.Error = Failed, err.Error()
 			problems = append(problems, fault.Wrap(fault.Policy, err, "evaluating rule %s", rule.ID))
 		}

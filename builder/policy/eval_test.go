@@ -192,7 +192,8 @@ func BenchmarkEval(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	in := policy.Input{Expect: &policy.Expect{Writable: []string{"/tmp"}, Epoch: 1, Layers: 48}}
+	epoch := int64(1)
+	in := policy.Input{Expect: &policy.Expect{Writable: []string{"/tmp"}, Epoch: &epoch, Layers: 48}}
 	group := policy.Group{Type: "file", Mode: 0o644, MTime: 1}
 	for i := range 100_000 {
 		group.Paths = append(group.Paths, policy.Place{Path: fmt.Sprintf("/opt/datahub/store/x/%d.py", i)})

@@ -85,10 +85,15 @@ type Tool struct {
 
 // BytecodeGroup is all compiled files with the same properties, PEP 552.
 type BytecodeGroup struct {
-	Flags   uint32  `json:"flags"`
-	Source  bool    `json:"source"`  // its source is in the image
-	Matches bool    `json:"matches"` // and is what was compiled
-	Paths   []Place `json:"paths"`
+	BytecodeKey
+	Paths []Place `json:"paths"`
+}
+
+// BytecodeKey is what rules look at in a compiled file.
+type BytecodeKey struct {
+	Flags   uint32 `json:"flags"`
+	Source  bool   `json:"source"`  // its source is in the image
+	Matches bool   `json:"matches"` // and is what was compiled
 }
 
 // Distribution is a Python distribution by its metadata, vendored ones included.
@@ -137,8 +142,8 @@ type Package struct {
 // Expect is what manifest and lock promise about the image.
 type Expect struct {
 	Writable []string `json:"writable"` // directories left to the running user, such as /tmp
-	Epoch    int64    `json:"epoch"`    // modification time of every entry, seconds since 1970
-	Layers   int      `json:"layers"`   // highest number of layers
+	Epoch    *int64   `json:"epoch"`    // modification time of every entry, seconds since 1970; nil: not known
+	Layers   int      `json:"layers"`   // highest number of layers; 0: not known
 }
 
 // Reviewed is a start-up file that the manifest accepts.

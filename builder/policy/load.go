@@ -31,6 +31,8 @@ type Rule struct {
 	Severity    string `json:"severity"` // critical, high, medium or low
 	Fix         string `json:"fix"`
 	Package     string `json:"package"` // "data.lockforge.files.setuid"
+	// NeedsLock says that the rule compares the image with its lock or SBOM.
+	NeedsLock bool `json:"needsLock"`
 	// Page is the rule's page in Markdown, "" where the set has none.
 	Page string `json:"-"`
 }
@@ -48,6 +50,21 @@ func (s *Set) Rules() []Rule { return append([]Rule(nil), s.rules...) }
 // Digest identifies the set: "sha256:<hex>" over the names and bytes of its
 // modules, tests and pages left out.
 func (s *Set) Digest() string { return s.digest }
+
+// Without returns the set without the rules that drop names, to grade an
+// image of which no lock is known. It has a digest of its own.
+func (s *Set) Without(drop func(Rule) bool) *Set {
+	kept := &Set{compiler: s.compiler}
+	names := []string{s.digest + "\n"}
+	for _, r := range s.rules {
+		if !drop(r) {
+			kept.rules = append(kept.rules, r)
+			names = append(names, r.ID+"\n")
+		}
+	}
+	kept.digest = digest(names)
+	return kept
+}
 
 // Embedded returns the rules that lockforge ships.
 func Embedded() (*Set, error) { return Load() }
@@ -189,6 +206,7 @@ func annotated(module *ast.Module) (Rule, bool) {
 		rule.ID, _ = a.Custom["id"].(string)
 		rule.Severity, _ = a.Custom["severity"].(string)
 		rule.Fix, _ = a.Custom["fix"].(string)
+		rule.NeedsLock = a.Custom["needs"] == "lock"
 	}
 	return rule, rule.ID != ""
 }
