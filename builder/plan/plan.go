@@ -1,5 +1,7 @@
 // Package plan turns a manifest and a catalog into the list of venvs, OS
-// packages and indexes that a lock has to fill. It does no I/O.
+// packages and indexes that a lock has to fill. It does no I/O. Its rules are
+// those of upstream's builder (groups, extras, aliases, slim variants), except
+// that what upstream lets pass in silence is an error here.
 package plan
 
 import "github.com/lockforge/lockforge/builder/manifest"

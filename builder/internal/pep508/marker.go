@@ -83,6 +83,7 @@ func (m *Marker) WithoutExtra() string {
 type node interface {
 	holds(env Environment, extra string) bool
 	withoutExtra() string
+	names(extra string) bool
 }
 
 type operation struct {
@@ -181,4 +182,14 @@ func compareVersions(l, op, r string) (holds, ok bool) {
 		return false, false
 	}
 	return clauses.Contain(v), true
+}
+
+// Names reports whether the marker asks for an extra by its normalised name.
+func (m *Marker) Names(extra string) bool { return m != nil && m.root.names(extra) }
+
+func (o operation) names(extra string) bool { return o.left.names(extra) || o.right.names(extra) }
+
+func (c comparison) names(extra string) bool {
+	isExtra := func(t token) bool { return t.variable && t.text == "extra" }
+	return c.op == "==" && (isExtra(c.left) && Normalise(c.right.text) == extra || isExtra(c.right) && Normalise(c.left.text) == extra)
 }
