@@ -56,6 +56,7 @@ func TestKilledProcess(t *testing.T) {
 	half := len(content) / 2
 	sent, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
+	m.mu.Lock() // the request comes from another process, which orders nothing here
 	m.spoil = func(w http.ResponseWriter, _ *http.Request, n int) bool {
 		if n > 0 {
 			return false
@@ -67,6 +68,7 @@ func TestKilledProcess(t *testing.T) {
 		<-release
 		return true
 	}
+	m.mu.Unlock()
 	root := t.TempDir()
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), killedIndex+"="+m.URL+"/simple", killedRoot+"="+root)

@@ -25,16 +25,16 @@ var content = bytes.Repeat([]byte("0123456789abcde\n"), 1<<14) // 256 kB
 // mirror is an index whose file answers a test can spoil.
 type mirror struct {
 	*httptest.Server
-	files map[string][]byte // what the project pages announce, by file name
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	files map[string][]byte // what the project pages announce, by file name
 	// spoil answers request number n (from 0) for a file in the mirror's place;
 	// it reports false to let the mirror answer.
 	spoil    func(w http.ResponseWriter, r *http.Request, n int) bool
 	requests map[string][]string // Range headers, by file name
 }
 
-func newMirror(t *testing.T) *mirror {
+func newMirror(t testing.TB) *mirror {
 	m := &mirror{files: map[string][]byte{}, requests: map[string][]string{}}
 	m.Server = httptest.NewServer(m)
 	t.Cleanup(m.Close)
@@ -50,17 +50,19 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	n := len(m.requests[name])
 	m.requests[name] = append(m.requests[name], r.Header.Get("Range"))
-	spoil := m.spoil
+	spoil, file := m.spoil, m.files[name]
 	m.mu.Unlock()
 	if spoil != nil && spoil(w, r, n) {
 		return
 	}
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(m.files[name]))
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file))
 }
 
 func (m *mirror) page(w http.ResponseWriter, project string) {
 	w.Header().Set("Content-Type", "text/html")
 	found := false
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for name, b := range m.files {
 		if strings.HasPrefix(name, project+"-") {
 			found = true
@@ -90,11 +92,15 @@ func locked(project string, b []byte) lock.File {
 }
 
 // offer puts the file of a lock entry on a mirror.
-func (m *mirror) offer(f lock.File, b []byte) { m.files[f.Name] = b }
+func (m *mirror) offer(f lock.File, b []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.files[f.Name] = b
+}
 
 // sources is a real client for an index at the first mirror, the others being
 // its mirrors, with pauses short enough for tests.
-func sources(t *testing.T, mirrors ...*mirror) map[string]Source {
+func sources(t testing.TB, mirrors ...*mirror) map[string]Source {
 	t.Helper()
 	def := &manifest.Index{URL: mirrors[0].URL + "/simple"}
 	for _, m := range mirrors[1:] {
@@ -114,7 +120,7 @@ func newStore(t *testing.T) *store.Store {
 	return openStore(t, t.TempDir())
 }
 
-func openStore(t *testing.T, root string) *store.Store {
+func openStore(t testing.TB, root string) *store.Store {
 	t.Helper()
 	s, err := store.Open(root)
 	if err != nil {

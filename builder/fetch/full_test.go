@@ -1,0 +1,45 @@
+package fetch
+
+import (
+	"bytes"
+	"errors"
+	"syscall"
+	"testing"
+
+	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/builder/lock"
+	"github.com/lockforge/lockforge/builder/progress"
+)
+
+// TestFullDisk: one error, with a hint, instead of one for each file; and no
+// other mirror is tried.
+func TestFullDisk(t *testing.T) {
+	root := t.TempDir()
+	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, "size=1m"); err != nil {
+		testenv.Missing(t, "mounting a small tmpfs needs root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(root, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	m, spare := newMirror(t), newMirror(t)
+	var files []lock.File
+	for _, project := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
+		b := bytes.Repeat([]byte(project), 400_000)
+		f := locked(project, b)
+		m.offer(f, b)
+		spare.offer(f, b)
+		files = append(files, f)
+	}
+	err := All(t.Context(), files, openStore(t, root), sources(t, m, spare), progress.None())
+	if !errors.Is(err, syscall.ENOSPC) || fault.KindOf(err) != fault.Internal || len(fault.Hints(err)) != 1 || len(fault.All(err)) != 1 {
+		t.Errorf("kind %v, hints %q: %v", fault.KindOf(err), fault.Hints(err), err)
+	}
+	for _, f := range files {
+		if len(spare.seen(f.Name)) > 0 {
+			t.Errorf("%s was asked of the mirror", f.Name)
+		}
+	}
+}
