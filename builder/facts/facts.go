@@ -105,9 +105,10 @@ type Distribution struct {
 	Version      string      `json:"version"`
 	Path         string      `json:"path"` // of its metadata directory or file
 	Layer        int         `json:"layer"`
-	Kind         string      `json:"kind"`            // dist-info or egg-info
-	Store        string      `json:"store,omitempty"` // name of the store directory it is at the top of
-	License      string      `json:"license,omitempty"`
+	Kind         string      `json:"kind"`                 // dist-info or egg-info
+	Store        string      `json:"store,omitempty"`      // name of the store directory it is at the top of
+	License      string      `json:"license,omitempty"`    // as its authors put it
+	Expression   string      `json:"expression,omitempty"` // SPDX licence expression, PEP 639
 	RequiresDist []string    `json:"requiresDist,omitempty"`
 	Record       []RecordRow `json:"record,omitempty"` // sorted by path
 }

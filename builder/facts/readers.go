@@ -66,7 +66,7 @@ func readRecord(b []byte) ([]RecordRow, error) {
 // specification. The description after them is not read.
 func readMetadata(b []byte) (Distribution, error) {
 	var d Distribution
-	var expression, text string
+	var text string
 	var classified []string
 	lines := bufio.NewScanner(bytes.NewReader(b))
 	lines.Buffer(nil, maxText)
@@ -91,7 +91,7 @@ func readMetadata(b []byte) (Distribution, error) {
 		case "requires-dist":
 			d.RequiresDist = append(d.RequiresDist, value)
 		case "license-expression":
-			expression = value
+			d.Expression = value
 		case "license":
 			text = value
 		case "classifier":
@@ -106,7 +106,7 @@ func readMetadata(b []byte) (Distribution, error) {
 	if d.Name == "" || d.Version == "" {
 		return d, errors.New("no name or no version")
 	}
-	d.License = licence(expression, text, classified)
+	d.License = licence(d.Expression, text, classified)
 	return d, nil
 }
 
