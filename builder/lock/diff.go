@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -199,4 +200,27 @@ func venvs(p *Platform) map[string]map[string]item {
 		}
 	}
 	return m
+}
+
+// Same reports whether two locks say the same but for dates: that of the
+// resolution and those of the Debian archives. Order does not count, nor
+// whether an empty list is nil.
+func Same(a, b *Lock) bool {
+	x, errX := Marshal(undated(a))
+	y, errY := Marshal(undated(b))
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+func undated(l *Lock) *Lock {
+	c := *l
+	c.Resolved, c.Platforms = "2000-01-01", nil
+	for _, p := range l.Platforms {
+		q := *p
+		q.Base.Archives = slices.Clone(p.Base.Archives)
+		for i := range q.Base.Archives {
+			q.Base.Archives[i].Date = "2000-01-01T00:00:00Z"
+		}
+		c.Platforms = append(c.Platforms, &q)
+	}
+	return &c
 }

@@ -324,3 +324,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestSame(t *testing.T) {
+	t.Parallel()
+	a, b := sample(), sample()
+	b.Resolved = "2027-01-01"
+	b.Platforms[0].Base.Archives[0].Date = "2027-01-01T00:00:00Z"
+	b.Platforms[0].Venvs[0].Links = []string{}
+	slices.Reverse(b.Platforms[0].Venvs)
+	if !Same(a, b) {
+		t.Error("dates, order and empty lists make a difference")
+	}
+	b.Platforms[0].Wheels[0].SHA256 = sum("other")
+	if Same(a, b) {
+		t.Error("another hash makes no difference")
+	}
+}

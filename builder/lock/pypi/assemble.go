@@ -117,6 +117,7 @@ func (r *resolver) finish(ctx context.Context, t target, p *lock.Platform) error
 	slices.SortFunc(p.Exceptions, func(a, b lock.Exception) int {
 		return cmp.Compare(a.Name+"\x00"+a.Version, b.Name+"\x00"+b.Version)
 	})
+	slices.SortFunc(p.Venvs, func(a, b lock.Venv) int { return cmp.Compare(a.Dir, b.Dir) })
 	if len(p.Sdists) > 0 {
 		tools, err := r.buildTools(ctx, t)
 		if err != nil {
