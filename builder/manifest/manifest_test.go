@@ -220,7 +220,7 @@ func TestUnreadableFiles(t *testing.T) {
 		{"not UTF-8", "version: \xff", fault.Pos{File: "dir/m.yaml", Line: 1, Column: 10}},
 		{"too large", "version: 1\n" + strings.Repeat("#", 1<<20), fault.Pos{}},
 		{"many aliases", "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n", fault.Pos{File: "dir/m.yaml", Line: 1, Column: 4}},
-		{"unknown alias", "version: 1\nname: *x\n", fault.Pos{File: "dir/m.yaml", Line: 2}},
+		{"unknown alias", "version: 1\nname: *x\n", fault.Pos{File: "dir/m.yaml", Line: 2, Column: 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

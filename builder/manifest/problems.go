@@ -68,7 +68,10 @@ func (p *problems) err() error {
 
 // didYouMean gives the hint for a misspelt word; the list of what is known
 // where nothing is near.
-func didYouMean(word string, known []string) string {
+func (p *problems) didYouMean(word string, known []string) string {
+	if len(p.list) >= maxProblems {
+		return "" // comparing words is the dearest part of a check
+	}
 	if best, ok := suggest.Nearest(word, known); ok {
 		return "did you mean " + best + "?"
 	}

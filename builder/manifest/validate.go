@@ -17,7 +17,6 @@ const (
 	maxBudget   = 120 // overlay file systems stop at 128 layers
 	maxUser     = 1<<31 - 2
 	maxCooldown = 365
-	maxPlugins  = 1000
 )
 
 // Grammars of names. Plugin names, labels and venvPath become paths in the
@@ -106,10 +105,6 @@ func (v *validator) plugins() {
 		}
 		return
 	}
-	if len(v.m.Plugins) > maxPlugins {
-		v.bad("plugins", "", "lists %d plugins, more than %d", len(v.m.Plugins), maxPlugins)
-		return
-	}
 	seen := map[string]string{} // canonical name -> name as listed
 	for i, plugin := range v.m.Plugins {
 		at := fmt.Sprintf("plugins[%d]", i)
@@ -194,7 +189,7 @@ func (v *validator) venvPath() {
 
 func (v *validator) oneOf(at, value string, allowed []string) {
 	if !slices.Contains(allowed, value) {
-		v.bad(at, didYouMean(value, allowed), "is %s, not one of %s", quote(value), strings.Join(allowed, ", "))
+		v.bad(at, v.p.didYouMean(value, allowed), "is %s, not one of %s", quote(value), strings.Join(allowed, ", "))
 	}
 }
 

@@ -13,9 +13,9 @@ var classGrammar = regexp.MustCompile(`^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_
 
 // groups checks that each plugin is in at most one group, and every member listed.
 func (v *validator) groups() {
-	listed := make([]string, len(v.m.Plugins))
+	listed, isListed := make([]string, len(v.m.Plugins)), map[string]bool{}
 	for i, p := range v.m.Plugins {
-		listed[i] = p.Name
+		listed[i], isListed[p.Name] = p.Name, true
 	}
 	groupOf := map[string]string{}
 	for _, g := range v.m.Groups {
@@ -27,7 +27,7 @@ func (v *validator) groups() {
 		for i, name := range g.Plugins {
 			sub := fmt.Sprintf("%s[%d]", at, i)
 			switch other, dup := groupOf[name]; {
-			case !slices.Contains(listed, name):
+			case !isListed[name]:
 				v.p.add(v.m.Pos(sub), v.memberHint(name, listed), "the group %s lists %s, which is not in %s", g.Label, quote(name), v.m.Key("plugins"))
 			case dup && other == g.Label:
 				v.p.add(v.m.Pos(sub), "list it once", "the group %s lists %s twice", g.Label, name)
@@ -38,7 +38,7 @@ func (v *validator) groups() {
 			}
 		}
 		if g.Primary != "" && !slices.Contains(g.Plugins, g.Primary) {
-			v.bad(at+".primary", didYouMean(g.Primary, g.Plugins), "names %s, which is not in the group", quote(g.Primary))
+			v.bad(at+".primary", v.p.didYouMean(g.Primary, g.Plugins), "names %s, which is not in the group", quote(g.Primary))
 		}
 		if g.Primary == "" && v.m.given(at+".primary") {
 			v.missing(at+".primary", "name one plugin of the group, or remove it")
@@ -50,7 +50,7 @@ func (v *validator) memberHint(name string, listed []string) string {
 	if slices.ContainsFunc(v.m.Custom, func(c Custom) bool { return c.Name == name }) {
 		return "a custom source has a venv of its own"
 	}
-	return didYouMean(name, listed)
+	return v.p.didYouMean(name, listed)
 }
 
 func (v *validator) label(at, label string) {

@@ -40,7 +40,11 @@ func (v *validator) indexes() {
 		}
 		for j, pattern := range x.Packages {
 			sub := v.m.deepest(fmt.Sprintf("%s.packages[%d]", at, j))
-			if !patternGrammar.MatchString(pattern) || strings.Trim(pattern, "*-") == "" {
+			if len(patterns) == maxItems {
+				v.bad("indexes.extra", "", "has more than %d patterns", maxItems)
+				return
+			}
+			if !patternGrammar.MatchString(pattern) || len(pattern) > maxName || strings.Trim(pattern, "*-") == "" {
 				v.p.add(v.m.Pos(sub), `write a project name, or a pattern such as "acme-*"`, "%s is no project pattern", quote(pattern))
 				continue
 			}

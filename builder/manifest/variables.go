@@ -111,7 +111,7 @@ func (a *assembly) take(v Variable) {
 	case strings.HasPrefix(v.Key, "UV_INDEX_") && (strings.HasSuffix(v.Key, "_PASSWORD") || strings.HasSuffix(v.Key, "_USERNAME")):
 		a.p.add(v.Pos, "set it in the environment of `lockforge lock`, or use a netrc file", "%s is a credential and has no place in a manifest", v.Key)
 	default:
-		a.p.add(v.Pos, didYouMean(v.Key, known), "unknown variable %s", v.Key)
+		a.p.add(v.Pos, a.p.didYouMean(v.Key, known), "unknown variable %s", v.Key)
 	}
 }
 
@@ -167,9 +167,19 @@ func (a *assembly) cli() {
 	}
 }
 
+// words splits a value into as many items as a list may have.
+func (a *assembly) words(v Variable, separators string) []word {
+	found := v.words(separators)
+	if len(found) > maxItems {
+		a.p.add(v.ValuePos, "", "%s has %d items, more than %d", v.Key, len(found), maxItems)
+		return nil
+	}
+	return found
+}
+
 func (a *assembly) plugins() {
 	v, _ := a.set(varPlugins, "plugins")
-	for i, w := range v.words(",") {
+	for i, w := range a.words(v, ",") {
 		a.m.Plugins = append(a.m.Plugins, Plugin{Name: w.text})
 		a.m.mark(fmt.Sprintf("plugins[%d]", i), w.pos)
 	}
@@ -193,7 +203,7 @@ func (a *assembly) groups() {
 		a.m.mark(path, v.Pos)
 		a.m.call(path, key)
 		g := Group{Label: label, Plugins: []string{}}
-		for i, w := range v.words(",") {
+		for i, w := range a.words(v, ",") {
 			g.Plugins = append(g.Plugins, w.text)
 			a.m.mark(fmt.Sprintf("%s[%d]", path, i), w.pos)
 		}

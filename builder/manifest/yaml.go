@@ -110,5 +110,9 @@ func syntaxPos(data []byte, path string, err error) fault.Pos {
 			break
 		}
 	}
+	if at.Line <= len(lines) {
+		line := lines[at.Line-1]
+		at.Column = len(line) - len(bytes.TrimLeft(line, " \t")) + 1 // the line's first word
+	}
 	return at
 }
