@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,14 +12,18 @@ import (
 // record is the RECORD of a store directory: one row per file, sorted by path.
 // Bytecode is not listed, since it is made after RECORD and no wheel's property.
 func record(name string, files []File) File {
-	rows := make([]string, 0, len(files)+1)
-	for _, f := range files {
+	rows := append(slices.Clone(files), File{Path: name})
+	slices.SortFunc(rows, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	var b strings.Builder
+	for _, f := range rows {
+		if f.Path == name {
+			b.WriteString(quote(name) + ",,\n")
+			continue
+		}
 		sum, _ := hex.DecodeString(f.SHA256) // hex by wheel.Open
-		rows = append(rows, quote(f.Path)+",sha256="+base64.RawURLEncoding.EncodeToString(sum)+","+strconv.FormatInt(f.Size, 10)+"\n")
+		b.WriteString(quote(f.Path) + ",sha256=" + base64.RawURLEncoding.EncodeToString(sum) + "," + strconv.FormatInt(f.Size, 10) + "\n")
 	}
-	rows = append(rows, quote(name)+",,\n")
-	sort.Strings(rows)
-	content := []byte(strings.Join(rows, ""))
+	content := []byte(b.String())
 	sum := sha256.Sum256(content)
 	return File{Path: name, Mode: 0o644, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Content: content}
 }
