@@ -100,7 +100,7 @@ func (t *tree) follow(p string, left *int) (string, bool) {
 		return ".", true
 	}
 	dir, base := path.Split(p)
-	dir = path.Clean(dir)
+	dir = strings.TrimRight(dir, "/") // not cleaned: a/.. is where a leads to, and up
 	real, known := t.dirs[dir]
 	if !known {
 		var ok bool
