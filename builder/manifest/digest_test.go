@@ -17,6 +17,15 @@ func digest(t *testing.T, text string) string {
 	return m.Digest()
 }
 
+// Locks hold the digest of their manifest: a change of how it is made would
+// declare every lock stale. Change this value only together with the format.
+func TestDigestIsStable(t *testing.T) {
+	const want = "sha256:92efef3befd89164b665eb71947a1f1527fcb1fbe5c6c3801b78b14f3d7cdb68"
+	if got := digest(t, full); got != want {
+		t.Errorf("digest = %s, want %s", got, want)
+	}
+}
+
 func TestDigestIgnoresWhatDoesNotDetermineTheImage(t *testing.T) {
 	want := digest(t, full)
 	if !regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(want) {

@@ -66,7 +66,7 @@ func Environment(environ []string) []Variable {
 	variables := make([]Variable, 0, len(environ))
 	for _, entry := range environ {
 		key, value, _ := strings.Cut(entry, "=")
-		at := fault.Pos{File: "$" + key}
+		at := fault.Pos{File: "$" + strings.Trim(quote(key), `"`)}
 		variables = append(variables, Variable{Key: key, Value: value, Origin: FromEnvironment, Pos: at, ValuePos: at})
 	}
 	return variables

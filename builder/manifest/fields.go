@@ -65,6 +65,9 @@ func (d *decoder) plugins(n *yaml.Node, path string) {
 // name the primary plugin too.
 func (d *decoder) groups(n *yaml.Node, path string) {
 	d.pairs(n, path, func(key, value *yaml.Node) {
+		if !d.p.label(nodePos(key, d.path), key.Value) {
+			return
+		}
 		g := Group{Label: key.Value}
 		sub := join(path, key.Value)
 		d.m.mark(sub, nodePos(key, d.path))

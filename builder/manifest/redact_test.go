@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/manifest"
 )
 
@@ -72,5 +73,29 @@ func TestCredentialsAreNeverShown(t *testing.T) {
 		} else if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("the password is shown: %v", err)
 		}
+	}
+}
+
+// Words of a manifest appear in messages quoted, whatever they hold: a
+// terminal must not obey them.
+func TestMessagesHoldNoControlCharacters(t *testing.T) {
+	const evil = `"a\e[2Jb"`
+	head := "version: 1\ncli: {version: \"1.0\"}\nplugins: [mysql, " + evil + "]\n"
+	text := head + "name: " + evil + "\ngroups: {" + evil + ": [x], a: [" + evil + "], b: {plugins: [mysql], primary: " + evil + "}}\n" +
+		evil + ": 1\ncustom: [{name: " + evil + ", requirements: [" + evil + "], source: " + evil + "}]\n" +
+		"indexes: {default: {name: " + evil + ", url: " + evil + "}, extra: [{name: " + evil + ", url: \"https://x.example\", packages: [" + evil + "]}]}\n" +
+		"wheels: [{path: " + evil + ", sha256: " + evil + "}, {path: \"x\\e.whl\", sha256: x}, {path: \"x\\e.whl\", sha256: x}]\n" +
+		"reviewed: [{file: " + evil + ", sha256: " + evil + ", reason: x}]\nallow: [{program: " + evil + ", reason: x}, {program: " + evil + ", reason: x}]\n" +
+		"base: {debian: {suite: " + evil + ", mirrors: [" + evil + "]}, image: " + evil + ", layout: " + evil + "}\nvenvPath: " + evil + "\n" +
+		"layers: {compression: " + evil + "}\nplatforms: [" + evil + ", " + evil + "]\nresolve: {cooldown: " + evil + "}\n"
+	_, err := load(text)
+	_, envErr := manifest.FromEnv([]string{"BUNDLED_\x1b=1", "BUNDLED_VENV_PLUGINS_\x1b=x", "BUNDLED_CLI_VERSION=\x1b", "BUNDLED_VENV_PLUGINS=\x1b", "UV_PROFILE=\x1b"}, "")
+	for _, e := range append(fault.All(err), fault.All(envErr)...) {
+		if shown := e.Error() + strings.Join(fault.Hints(e), ""); strings.ContainsRune(shown, '\x1b') {
+			t.Errorf("a control character is shown: %q", shown)
+		}
+	}
+	if got := len(fault.All(err)); got < 25 {
+		t.Errorf("only %d problems are found: %v", got, err)
 	}
 }

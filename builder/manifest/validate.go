@@ -168,7 +168,7 @@ func (v *validator) image() {
 		at := fmt.Sprintf("platforms[%d]", i)
 		v.oneOf(at, platform, Platforms)
 		if slices.Index(m.Platforms, platform) < i {
-			v.bad(at, "list it once", "repeats %s", platform)
+			v.bad(at, "list it once", "repeats %s", quote(platform))
 		}
 	}
 }

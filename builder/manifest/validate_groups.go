@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/internal/pep508"
 )
 
@@ -13,14 +14,17 @@ var classGrammar = regexp.MustCompile(`^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_
 
 // groups checks that each plugin is in at most one group, and every member listed.
 func (v *validator) groups() {
-	listed, isListed := make([]string, len(v.m.Plugins)), map[string]bool{}
-	for i, p := range v.m.Plugins {
-		listed[i], isListed[p.Name] = p.Name, true
+	var listed []string
+	isListed := map[string]bool{}
+	for _, p := range v.m.Plugins {
+		if pluginGrammar.MatchString(p.Name) {
+			listed, isListed[p.Name] = append(listed, p.Name), true
+		}
 	}
 	groupOf := map[string]string{}
 	for _, g := range v.m.Groups {
 		at := "groups." + g.Label
-		v.label(at, g.Label)
+		var members []string
 		if len(g.Plugins) == 0 {
 			v.bad(at, "list at least one plugin, or remove the group", "is empty")
 		}
@@ -35,10 +39,11 @@ func (v *validator) groups() {
 				v.p.add(v.m.Pos(sub), "a plugin has one venv: keep it in one group", "%s is in two groups: %s and %s", name, other, g.Label)
 			default:
 				groupOf[name] = g.Label
+				members = append(members, name)
 			}
 		}
 		if g.Primary != "" && !slices.Contains(g.Plugins, g.Primary) {
-			v.bad(at+".primary", v.p.didYouMean(g.Primary, g.Plugins), "names %s, which is not in the group", quote(g.Primary))
+			v.bad(at+".primary", v.p.didYouMean(g.Primary, members), "names %s, which is not in the group", quote(g.Primary))
 		}
 		if g.Primary == "" && v.m.given(at+".primary") {
 			v.missing(at+".primary", "name one plugin of the group, or remove it")
@@ -53,15 +58,17 @@ func (v *validator) memberHint(name string, listed []string) string {
 	return v.p.didYouMean(name, listed)
 }
 
-func (v *validator) label(at, label string) {
+// label checks a group's label before it becomes part of paths and messages.
+func (p *problems) label(at fault.Pos, label string) bool {
 	if labelGrammar.MatchString(label) && len(label) <= maxName {
-		return
+		return true
 	}
 	hint := "use lower-case letters, digits, _ and -"
 	if lower := strings.ToLower(label); lower != label && labelGrammar.MatchString(lower) {
 		hint = "did you mean " + lower + "?"
 	}
-	v.p.add(v.m.Pos(at), hint, "%s is no group label", quote(label))
+	p.add(at, hint, "%s is no group label", quote(label))
+	return false
 }
 
 // custom checks the user's own sources.

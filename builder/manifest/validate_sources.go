@@ -115,7 +115,7 @@ func (v *validator) wheels() {
 			case !strings.HasSuffix(name, ".whl"):
 				v.bad(at+".path", "give a wheel: name-version-tags.whl", "is %s", quote(w.Path))
 			case seen[name]:
-				v.bad(at+".path", "list each file once", "repeats the file name %s", name)
+				v.bad(at+".path", "list each file once", "repeats the file name %s", quote(name))
 			}
 			seen[name] = true
 		}
@@ -153,7 +153,7 @@ func (v *validator) allow() {
 		at := fmt.Sprintf("allow[%d]", i)
 		v.oneOf(v.m.deepest(at+".program"), a.Program, Programs)
 		if seen[a.Program] {
-			v.bad(at+".program", "list it once", "repeats %s", a.Program)
+			v.bad(at+".program", "list it once", "repeats %s", quote(a.Program))
 		}
 		seen[a.Program] = true
 		v.reason(at, a.Reason)

@@ -99,11 +99,13 @@ func assemble(variables []Variable, path string, p *problems) *Manifest {
 func (a *assembly) take(v Variable) {
 	reason, isRefused := refused[v.Key]
 	_, isKnown := slices.BinarySearch(sortedKnown, v.Key)
-	isGroup := hasSuffixAfter(v.Key, varGroupPrefix) || hasSuffixAfter(v.Key, varPrimary)
+	label, isGroup := groupLabel(v.Key)
 	ours := strings.HasPrefix(v.Key, "BUNDLED_") || strings.HasPrefix(v.Key, "LOCKFORGE_EXTRA_")
 	switch {
-	case isKnown || isGroup:
+	case isKnown, isGroup && a.p.label(v.Pos, label):
 		a.keep(v)
+	case isGroup:
+		// Its label is no label.
 	case v.Origin == FromEnvironment && !ours:
 		// It belongs to another program.
 	case isRefused:
@@ -111,14 +113,20 @@ func (a *assembly) take(v Variable) {
 	case strings.HasPrefix(v.Key, "UV_INDEX_") && (strings.HasSuffix(v.Key, "_PASSWORD") || strings.HasSuffix(v.Key, "_USERNAME")):
 		a.p.add(v.Pos, "set it in the environment of `lockforge lock`, or use a netrc file", "%s is a credential and has no place in a manifest", v.Key)
 	default:
-		a.p.add(v.Pos, a.p.didYouMean(v.Key, known), "unknown variable %s", v.Key)
+		a.p.add(v.Pos, a.p.didYouMean(v.Key, known), "unknown variable %s", quote(v.Key))
 	}
 }
 
 var sortedKnown = slices.Sorted(slices.Values(known))
 
-func hasSuffixAfter(key, prefix string) bool {
-	return strings.HasPrefix(key, prefix) && len(key) > len(prefix)
+// groupLabel returns the label, lower-cased, of a variable that is one per group.
+func groupLabel(key string) (label string, ok bool) {
+	for _, prefix := range []string{varGroupPrefix, varPrimary} {
+		if suffix, ok := strings.CutPrefix(key, prefix); ok && suffix != "" {
+			return strings.ToLower(suffix), true
+		}
+	}
+	return "", false
 }
 
 func (a *assembly) keep(v Variable) {
