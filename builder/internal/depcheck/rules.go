@@ -33,7 +33,7 @@ var homes = []home{
 	{"OPA", dependency("github.com/open-policy-agent/opa"), []string{"builder/policy"}},
 	{"cosign and sigstore", dependency("github.com/sigstore"), []string{"builder/attest"}},
 	{"SBOM libraries", dependency("github.com/spdx", "github.com/CycloneDX"), []string{"builder/sbom"}},
-	{"syft", dependency("github.com/anchore"), nil},
+	{"syft", dependency("github.com/anchore/syft", "github.com/anchore/stereoscope"), nil},
 }
 
 // free are packages that no rule about dependencies applies to.
@@ -55,7 +55,7 @@ var reaches = []reach{
 	{[]string{"builder/fault", "builder/layers", "builder/wheel", "builder/venv", "builder/deb", "builder/rootfs", "builder/unpack", "builder/image/imagetest"},
 		func(p string) bool { return p == "net/http" }, "pure packages use no network"},
 	{[]string{"cmd/lockforge", "cmd/executor", "cmd/unpack"},
-		dependency("github.com/anchore"), "no program carries syft"},
+		dependency("github.com/anchore/syft", "github.com/anchore/stereoscope"), "no program carries syft"},
 }
 
 // pure are the packages that stand on the standard library, packages of the
