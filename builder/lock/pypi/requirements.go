@@ -68,20 +68,20 @@ type pin struct {
 }
 
 // exactPin reads "name==1.2" (extras and markers aside).
-func exactPin(text string) (pin, bool) {
-	r, err := pep508.Parse(text)
+func exactPin(requirement string) (pin, bool) {
+	r, err := pep508.Parse(requirement)
 	if err != nil {
 		return pin{}, false
 	}
-	spec, err := pep440.ParseSpecifiers(r.Specifier)
-	if err != nil || !spec.Exact() {
+	text, exact := strings.CutPrefix(r.Specifier, "==")
+	if !exact || strings.ContainsAny(text, ",*") {
 		return pin{}, false
 	}
-	version, err := pep440.Parse(strings.TrimSpace(strings.TrimLeft(r.Specifier, "= \t")))
+	version, err := pep440.Parse(strings.TrimSpace(strings.TrimPrefix(text, "=")))
 	if err != nil {
 		return pin{}, false
 	}
-	return pin{project: pep508.Normalise(r.Name), version: version, text: text}, true
+	return pin{project: pep508.Normalise(r.Name), version: version, text: requirement}, true
 }
 
 // pins lists the exact versions that requirements and constraints ask for.
