@@ -1,8 +1,7 @@
 package manifest
 
-// Matches reports whether a normalised project name matches a pattern of
-// Index.Packages, in which "*" stands for any characters.
-func Matches(pattern, project string) bool { return covers(pattern, project) }
+// The patterns here are those of Index.Packages: normalised project names in
+// which "*" stands for any characters.
 
 // covers reports whether everything that b matches is matched by a as well:
 // a "*" of b must be met by one of a.

@@ -22,12 +22,6 @@ func Redact(address string) string {
 	return u.String()
 }
 
-// Credentials reports whether an address carries a user name or a password.
-func Credentials(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && u.User != nil
-}
-
 // redacted is an Index that is safe to print.
 type redacted struct {
 	Name     string   `json:"name"`
