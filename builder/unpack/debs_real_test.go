@@ -18,10 +18,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/index"
 	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/lock/debian"
-	"github.com/lockforge/lockforge/builder/rootfs"
+	"github.com/lockforge/lockforge/builder/manifest"
 )
 
 // imports needs every shared library of the base and every generated file: it
@@ -64,25 +65,21 @@ func TestDebsReal(t *testing.T) {
 	for suite, plugin := range plugins {
 		t.Run(suite, func(t *testing.T) {
 			spec, packages, python := lockReal(t, suite, plugin.packages)
-			in := debsInput(t, spec, packages)
-			both := t.TempDir()
-			if err := run([]string{"debs", "-in", in, "-out", both}, os.Stderr); err != nil {
-				t.Fatal(err)
-			}
-			// Both parts into one directory: a path in both would be an error.
-			root := t.TempDir()
-			for _, part := range []rootfs.Part{rootfs.OS, rootfs.Python} {
-				spec.Part = part
-				if err := run([]string{"debs", "-in", debsInput(t, spec, packages), "-out", root}, os.Stderr); err != nil {
+			first, second := t.TempDir(), t.TempDir()
+			for _, out := range []string{first, second} {
+				if err := run([]string{"debs", "-in", debsInput(t, spec, packages), "-out", out}, os.Stderr); err != nil {
 					t.Fatal(err)
 				}
 			}
-			want := treeOf(t, filepath.Join(both, "os"))
-			for name, line := range treeOf(t, filepath.Join(both, "python")) {
-				want[name] = line
-			}
-			if diff := cmp.Diff(want, treeOf(t, root)); diff != "" {
+			if diff := cmp.Diff(treeOf(t, first+"/os"), treeOf(t, second+"/os")); diff != "" {
 				t.Errorf("two runs differ: %s", diff)
+			}
+			if diff := cmp.Diff(treeOf(t, first+"/python"), treeOf(t, second+"/python")); diff != "" {
+				t.Errorf("two runs differ: %s", diff)
+			}
+			root := filepath.Join(first, "os")
+			if output, err := exec.Command("cp", "-a", filepath.Join(first, "python")+"/.", root).CombinedOutput(); err != nil {
+				t.Fatalf("putting both parts together: %v: %s", err, output)
 			}
 			if got := strings.TrimSpace(inRoot(t, root, nil, append([]string{"/usr/bin/python3", "-I", "-c", imports}, plugin.libraries...)...)); got != python {
 				t.Errorf("interpreter is %q, not %s", got, python)
@@ -113,7 +110,11 @@ func lockReal(t *testing.T, suite string, packages []string) (DebsSpec, map[stri
 	if err != nil {
 		testenv.Missing(t, "this machine has no OS package mirror: %v", err)
 	}
-	client := debian.NewClient()
+	set, err := index.Discover(&manifest.Manifest{Indexes: manifest.Indexes{Default: &manifest.Index{URL: "https://index.example/simple"}}}, index.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := index.NewClient(set, index.Options{})
 	cache := os.Getenv("LOCKFORGE_TEST_CACHE")
 	if cache == "" {
 		cache = t.TempDir()

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
 	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/index"
 	"github.com/lockforge/lockforge/builder/internal/limitio"
 )
 
@@ -26,7 +28,7 @@ type indexReader struct {
 // its component "main" to all.
 func (x indexReader) read(ctx context.Context, m Mirror, w want, all *catalog) (time.Time, error) {
 	dir := "dists/" + w.archive.dir(w.suite)
-	signed, err := x.fetch(ctx, m.join(dir+"/InRelease"), maxRelease)
+	signed, err := x.fetch(ctx, m, dir+"/InRelease", maxRelease)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -63,12 +65,12 @@ func (x indexReader) index(ctx context.Context, m Mirror, dir, name string, file
 		return content, nil
 	}
 	var content []byte
-	err := errGone
+	err := index.ErrNotFound
 	if byHash {
-		content, err = x.fetch(ctx, m.join(dir+"/"+filepath.Dir(name)+"/by-hash/SHA256/"+file.sha256), file.size)
+		content, err = x.fetch(ctx, m, dir+"/"+path.Dir(name)+"/by-hash/SHA256/"+file.sha256, file.size)
 	}
-	if errors.Is(err, errGone) {
-		content, err = x.fetch(ctx, m.join(dir+"/"+name), file.size)
+	if errors.Is(err, index.ErrNotFound) {
+		content, err = x.fetch(ctx, m, dir+"/"+name, file.size)
 	}
 	if err != nil {
 		return nil, err
@@ -85,18 +87,19 @@ func (f indexFile) matches(content []byte) bool {
 	return int64(len(content)) == f.size && hex.EncodeToString(sum[:]) == f.sha256
 }
 
-func (x indexReader) fetch(ctx context.Context, address string, limit int64) ([]byte, error) {
-	body, _, err := x.getter.Get(ctx, address, 0)
+// fetch reads a file of a mirror whole.
+func (x indexReader) fetch(ctx context.Context, m Mirror, name string, limit int64) ([]byte, error) {
+	body, _, err := x.getter.Get(ctx, m.join(name), 0)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
 	content, err := limitio.ReadAll(body, limit)
 	if errors.Is(err, limitio.ErrTooLarge) {
-		return nil, fault.Wrap(fault.Integrity, err, "reading %s", redact(address))
+		return nil, fault.Wrap(fault.Integrity, err, "reading %s on %s", name, m)
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Network, err, "reading %s", redact(address))
+		return nil, fault.Wrap(fault.Network, err, "reading %s on %s", name, m)
 	}
 	return content, nil
 }

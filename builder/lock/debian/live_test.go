@@ -30,7 +30,7 @@ func TestResolveLive(t *testing.T) {
 				}
 				request := Request{
 					Suite: suite, Platform: platform, Packages: packages,
-					Mirrors: mirrors, Getter: NewClient(), CacheDir: liveCache(t), Now: time.Now(),
+					Mirrors: mirrors, Getter: newGetter(t), CacheDir: liveCache(t), Now: time.Now(),
 				}
 				result, err := Resolve(context.Background(), request)
 				if fault.Is(err, fault.Network) {

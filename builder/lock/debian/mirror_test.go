@@ -17,6 +17,8 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/lockforge/lockforge/builder/deb/debtest"
+	"github.com/lockforge/lockforge/builder/index"
+	"github.com/lockforge/lockforge/builder/manifest"
 )
 
 // now is the tests' clock.
@@ -133,11 +135,21 @@ func (m *mirror) mirrors(t *testing.T) Mirrors {
 func (m *mirror) request(t *testing.T) Request {
 	return Request{
 		Suite: "trixie", Platform: "linux/amd64", Mirrors: m.mirrors(t), CacheDir: t.TempDir(), Now: now,
-		Getter: &Client{HTTP: http.DefaultClient},
+		Getter: newGetter(t),
 		keys: func(string, ArchiveName) (openpgp.EntityList, error) {
 			return openpgp.EntityList{m.key}, nil
 		},
 	}
+}
+
+// newGetter is the client that lockforge uses, without retries.
+func newGetter(t *testing.T) Getter {
+	t.Helper()
+	set, err := index.Discover(&manifest.Manifest{Indexes: manifest.Indexes{Default: &manifest.Index{URL: "https://index.example/simple"}}}, index.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return index.NewClient(set, index.Options{Retries: -1})
 }
 
 // stanza is one package of an index.

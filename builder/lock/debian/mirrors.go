@@ -44,7 +44,9 @@ func (m Mirrors) of(a ArchiveName) []Mirror {
 // FindMirrors decides where the archives are: the manifest's mirrors, else the
 // host's own apt sources, read below root (the host's file system). Of the apt
 // configuration only the addresses are taken: it may switch checks off that
-// must hold here. A list that stays empty is fault.Usage.
+// must hold here. Where only main roots are known they are asked for the
+// security archive as well: what a root serves, its signed Release says, not
+// its name. No root at all is fault.Usage.
 func FindMirrors(d *manifest.Debian, root fs.FS) (Mirrors, error) {
 	var found Mirrors
 	var err error
@@ -68,7 +70,10 @@ func FindMirrors(d *manifest.Debian, root fs.FS) (Mirrors, error) {
 			found.Security = host.Security
 		}
 	}
-	if len(found.Main) == 0 || len(found.Security) == 0 {
+	if len(found.Security) == 0 {
+		found.Security = found.Main
+	}
+	if len(found.Main) == 0 {
 		return Mirrors{}, fault.New(fault.Usage, "no OS package mirror is configured").
 			Hint("set base.debian.mirrors and base.debian.securityMirrors in the manifest; this host has no apt sources to take over")
 	}

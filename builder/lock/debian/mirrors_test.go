@@ -45,6 +45,15 @@ func TestFindMirrors(t *testing.T) {
 		"manifest": {&manifest.Debian{Mirrors: []string{"http://a.example/d"}, SecurityMirrors: []string{"http://a.example/s", "http://b.example/s"}},
 			[]string{"debian http://a.example/d (manifest)", "debian-security http://a.example/s (manifest)", "debian-security http://b.example/s (manifest)"}},
 	}
+	t.Run("one root for everything", func(t *testing.T) {
+		got, err := FindMirrors(&manifest.Debian{Mirrors: []string{"http://a.example/all"}}, fstest.MapFS{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"debian http://a.example/all (manifest)", "debian-security http://a.example/all (manifest)"}, got.Describe()); diff != "" {
+			t.Error(diff)
+		}
+	})
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			got, err := FindMirrors(c.manifest, host)
@@ -62,7 +71,7 @@ func TestFindMirrors(t *testing.T) {
 		host     fstest.MapFS
 	}{
 		"nothing anywhere": {nil, fstest.MapFS{}},
-		"no security":      {nil, fstest.MapFS{"etc/apt/sources.list": file("deb http://one.example/debian trixie main\n")}},
+		"security only":    {nil, fstest.MapFS{"etc/apt/sources.list": file("deb http://one.example/s trixie-security main\n")}},
 		"no URL":           {&manifest.Debian{Mirrors: []string{"mirror"}}, host},
 		"file URL":         {&manifest.Debian{Mirrors: []string{"file:///srv/debian"}}, host},
 		"malformed":        {&manifest.Debian{Mirrors: []string{"http://user:secret@bad host/"}}, host},
@@ -133,6 +142,9 @@ func TestSource(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
+	}
+	if _, _, err := NewSource(mirrors, newGetter(t)).Get(context.Background(), newMirror(t).url+"/pool/gone.deb", 0); !fault.Is(err, fault.Network) || len(fault.Hints(err)) == 0 {
+		t.Errorf("a package that left the mirror has no hint: %v", err)
 	}
 	for _, f := range []lock.File{
 		{Origin: "debian:other", Path: "pool/a"}, {Origin: "default", Path: "pool/a"}, {Origin: "debian:main"},

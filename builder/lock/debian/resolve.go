@@ -64,7 +64,8 @@ func Resolve(ctx context.Context, r Request) (*Result, error) {
 	for _, archive := range archives {
 		date, err := readArchive(ctx, r, archive, all)
 		if err != nil {
-			return nil, fault.Wrap(fault.KindOf(err), err, "reading archive %s", archive.dir(r.Suite))
+			return nil, fault.Wrap(fault.KindOf(err), err, "reading archive %s", archive.dir(r.Suite)).
+				Hint("base.debian.mirrors and base.debian.securityMirrors in the manifest name other mirrors")
 		}
 		result.Base.Archives = append(result.Base.Archives, lock.Archive{Name: string(archive), Date: date.Format(time.RFC3339)})
 	}

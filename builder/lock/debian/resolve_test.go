@@ -180,7 +180,7 @@ func TestSecondMirror(t *testing.T) {
 	publishAll(good)
 	lying.key = good.key
 	publishAll(lying)
-	lying.files["dists/trixie/InRelease"] = []byte("<html>")
+	lying.files["dists/trixie/InRelease"] = []byte("Origin: Debian\n")
 	request := good.request(t)
 	join := func(ms ...*mirror) (list []Mirror) {
 		for _, m := range ms {

@@ -2,13 +2,21 @@ package debian
 
 import (
 	"context"
+	"errors"
 	"io"
 	"path"
 	"strings"
 
 	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/index"
 	"github.com/lockforge/lockforge/builder/lock"
 )
+
+// Getter opens one address from an offset on; *index.Client is one. A login in
+// the address is used for the request and appears in no error.
+type Getter interface {
+	Get(ctx context.Context, url string, offset int64) (body io.ReadCloser, size int64, err error)
+}
 
 // Source finds locked packages on the mirrors; package fetch takes it for
 // every origin that begins with "debian".
@@ -41,7 +49,13 @@ func (s *Source) URLs(_ context.Context, f lock.File) ([]string, error) {
 	return urls, nil
 }
 
-// Get opens an address that URLs gave, from offset on.
+// Get opens an address that URLs gave, from offset on. Mirrors keep only the
+// newest version of a package, which is what a missing one is explained by.
 func (s *Source) Get(ctx context.Context, url string, offset int64) (io.ReadCloser, int64, error) {
-	return s.getter.Get(ctx, url, offset)
+	body, size, err := s.getter.Get(ctx, url, offset)
+	if errors.Is(err, index.ErrNotFound) {
+		err = fault.Wrap(fault.Network, err, "fetching a package that has left the mirror").
+			Hint("mirrors keep only the newest version: lock again with --upgrade, or use a mirror with snapshots, or import a bundle")
+	}
+	return body, size, err
 }
