@@ -116,18 +116,6 @@ func TestSpecifiers(t *testing.T) {
 	}
 }
 
-func TestExact(t *testing.T) {
-	for spec, want := range map[string]bool{"==1.0": true, "===1.0": true, "==1.*": false, ">=1.0": false, "==1.0,!=1.1": false, "": false} {
-		set, err := pep440.ParseSpecifiers(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := set.Exact(); got != want {
-			t.Errorf("%q is exact: %v", spec, got)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	f.Add("1!2.0a1.post2.dev3+x.4")
 	f.Fuzz(func(t *testing.T, s string) {

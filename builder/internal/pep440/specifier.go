@@ -76,11 +76,6 @@ func (s Specifiers) Contain(v Version) bool {
 	return true
 }
 
-// Exact reports whether the set consists of one "==" or "===" clause without a wildcard.
-func (s Specifiers) Exact() bool {
-	return len(s) == 1 && (s[0].op == "===" || s[0].op == "==" && !s[0].prefix)
-}
-
 func (c clause) holds(v Version) bool {
 	switch c.op {
 	case "===":
