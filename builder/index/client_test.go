@@ -110,9 +110,9 @@ func TestGetHeadRange(t *testing.T) {
 	}
 }
 
-func TestBareSet(t *testing.T) {
+func TestNoIndexes(t *testing.T) {
 	s := serve(t, ranged)
-	set, err := Bare(Env{})
+	set, err := NoIndexes(Env{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func Discover(m *manifest.Manifest, env Env) (*Set, error) {
 	if m == nil {
 		m = &manifest.Manifest{}
 	}
-	s, err := Bare(env)
+	s, err := NoIndexes(env)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +85,11 @@ func Discover(m *manifest.Manifest, env Env) (*Set, error) {
 	return s, nil
 }
 
-// Bare makes a Set without an index. A Client of it reads files of other
+// NoIndexes makes a Set without an index. A Client of it reads files of other
 // places, such as OS mirrors, with the certificates, proxies and netrc of env.
 //
 // Errors: fault.Usage for a netrc file or SSL_CERT_FILE that cannot be used.
-func Bare(env Env) (*Set, error) {
+func NoIndexes(env Env) (*Set, error) {
 	keys, err := newKeyring(env)
 	if err != nil {
 		return nil, err

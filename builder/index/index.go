@@ -67,7 +67,8 @@ var (
 // the most exact matching pattern (a full name, then the longest pattern, then
 // the first in the manifest), else the default. There is no fallback from one
 // index to another, so that nobody can take over a private name by publishing
-// it elsewhere. Of a bare Set the answer is the zero Index.
+// it elsewhere. Of a Set without indexes the answer is the
+// zero Index.
 func (s *Set) For(project string) Index {
 	if len(s.indexes) == 0 {
 		return Index{}
