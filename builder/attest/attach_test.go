@@ -17,10 +17,10 @@ import (
 // places runs a test for a layout and for a registry, each with an image.
 func places(t *testing.T, test func(t *testing.T, ref string)) {
 	t.Run("layout", func(t *testing.T) {
-		test(t, "oci:"+writeLayout(t, testIndex(t)))
+		test(t, "oci:"+writeLayout(t))
 	})
 	t.Run("registry", func(t *testing.T) {
-		test(t, push(t, testenv.Registry(t), testIndex(t)))
+		test(t, push(t, testenv.Registry(t)))
 	})
 }
 
@@ -54,7 +54,7 @@ func TestAttachedStatementsAreFoundAgain(t *testing.T) {
 }
 
 func TestSigningTwiceChangesNothing(t *testing.T) {
-	dir := writeLayout(t, testIndex(t))
+	dir := writeLayout(t)
 	private, _ := keyPair(t)
 	var before []string
 	for i := range 2 {
@@ -149,7 +149,7 @@ func TestOneMoreStatementIsAdded(t *testing.T) {
 
 func TestStatementAboutAnotherImageIsNotSigned(t *testing.T) {
 	private, public := keyPair(t)
-	target := open(t, "oci:"+writeLayout(t, testIndex(t)))
+	target := open(t, "oci:"+writeLayout(t))
 	err := attest.Attach(t.Context(), target, signer(t, private), statements(t, "sha256:"+hex64("f")))
 	if !fault.Is(err, fault.Usage) {
 		t.Errorf("error = %v, want usage", err)
@@ -161,10 +161,10 @@ func TestStatementAboutAnotherImageIsNotSigned(t *testing.T) {
 
 func TestOpeningWhatIsNotThere(t *testing.T) {
 	tests := map[string]fault.Kind{
-		"oci:" + t.TempDir():                          fault.Usage,
-		"oci:" + writeLayout(t, testIndex(t)) + ":v2": fault.Usage,
-		"UPPER CASE":                                  fault.Usage,
-		"127.0.0.1:1/team/locked:v1":                  fault.Network,
+		"oci:" + t.TempDir():            fault.Usage,
+		"oci:" + writeLayout(t) + ":v2": fault.Usage,
+		"UPPER CASE":                    fault.Usage,
+		"127.0.0.1:1/team/locked:v1":    fault.Network,
 	}
 	for ref, want := range tests {
 		if _, err := attest.Open(t.Context(), ref, attest.Options{}); fault.KindOf(err) != want {

@@ -63,7 +63,7 @@ func TestStockCosignFindsReferrers(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	ref := push(t, strings.TrimPrefix(server.URL, "http://"), testIndex(t))
+	ref := push(t, strings.TrimPrefix(server.URL, "http://"))
 	private, public := keyPair(t)
 	target := open(t, ref)
 	if err := attest.Attach(t.Context(), target, signer(t, private), statements(t, target.Digest())); err != nil {
@@ -87,7 +87,7 @@ func TestStockCosignFindsReferrers(t *testing.T) {
 // Keys, signatures and statements of the stock client work here as well.
 func TestStockCosignsOwnWorkIsAccepted(t *testing.T) {
 	cosign := testenv.StockCosign(t)
-	ref := push(t, testenv.Registry(t), testIndex(t))
+	ref := push(t, testenv.Registry(t))
 	dir := t.TempDir()
 	cosign.MustRun("generate-key-pair", "--output-key-prefix", filepath.Join(dir, "stock"))
 	target := open(t, ref)
@@ -122,7 +122,7 @@ func TestSkopeoCopiesASignedLayout(t *testing.T) {
 	if err != nil {
 		testenv.Missing(t, "skopeo is not installed")
 	}
-	dir := writeLayout(t, testIndex(t))
+	dir := writeLayout(t)
 	private, _ := keyPair(t)
 	target := open(t, "oci:"+dir)
 	if err := attest.Attach(t.Context(), target, signer(t, private), statements(t, target.Digest())); err != nil {

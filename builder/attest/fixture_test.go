@@ -6,75 +6,44 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"github.com/google/go-containerregistry/pkg/v1/types"
-
 	"github.com/lockforge/lockforge/builder/attest"
+	"github.com/lockforge/lockforge/builder/image"
+	"github.com/lockforge/lockforge/builder/image/imagetest"
 	"github.com/lockforge/lockforge/builder/policy"
 )
 
-// testIndex is an image index over one small platform image.
-func testIndex(t *testing.T) v1.ImageIndex {
+// writeLayout writes a small image into a fresh OCI layout, under a name.
+// Each call makes another image.
+func writeLayout(t *testing.T) string {
 	t.Helper()
-	content, err := random.Layer(1024, types.OCIUncompressedLayer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	layer, err := tarball.LayerFromOpener(content.Uncompressed, tarball.WithMediaType(types.OCILayer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := mutate.AppendLayers(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mutate.IndexMediaType(mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
-		Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
-	}), types.OCIImageIndex)
-}
-
-func digestOf(t *testing.T, index v1.ImageIndex) string {
-	t.Helper()
-	h, err := index.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h.String()
-}
-
-// writeLayout puts the index into a fresh OCI layout under a name.
-func writeLayout(t *testing.T, index v1.ImageIndex) string {
-	t.Helper()
+	made := filepath.Join(t.TempDir(), "made")
+	imagetest.Layout(t, made, imagetest.Image{Layers: []imagetest.Layer{
+		{Entries: []imagetest.Entry{imagetest.File("name", made)}},
+	}})
 	dir := filepath.Join(t.TempDir(), "layout")
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	named := layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": "v1"})
-	if err := path.AppendIndex(index, named); err != nil {
+	if err := image.WriteLayout(t.Context(), dir, openImage(t, "oci:"+made), "v1"); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-// push puts the index into a registry under a tag.
-func push(t *testing.T, address string, index v1.ImageIndex) string {
+func openImage(t *testing.T, ref string) *image.Image {
 	t.Helper()
-	ref, err := name.ParseReference(address + "/team/locked:v1")
+	img, err := image.Open(t.Context(), ref, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := remote.WriteIndex(ref, index); err != nil {
+	return img
+}
+
+// push puts such an image into a registry under a tag.
+func push(t *testing.T, address string) string {
+	t.Helper()
+	ref := address + "/team/locked:v1"
+	if _, err := image.Push(t.Context(), openImage(t, "oci:"+writeLayout(t)), ref, image.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	return ref.String()
+	return ref
 }
 
 // keyPair makes a cosign key pair with an empty password.
@@ -177,4 +146,9 @@ func readJSON(t *testing.T, path string, into any) {
 
 func blobPath(dir, digest string) string {
 	return filepath.Join(dir, "blobs", "sha256", digest[len("sha256:"):])
+}
+
+func put(t *testing.T, dir string, content []byte) string {
+	t.Helper()
+	return imagetest.Blob(t, dir, content)
 }

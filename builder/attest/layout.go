@@ -135,7 +135,7 @@ func (l layoutDir) referrers(index layoutIndex, subject ociDescriptor) ([]referr
 		if digestOf(raw) != d.Digest {
 			return nil, fault.New(fault.Signature, "reading signatures of layout %s: manifest %s has other bytes", string(l), d.Digest)
 		}
-		var m manifest
+		var m carrier
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return nil, fault.Wrap(fault.Signature, err, "reading signatures of layout %s", string(l))
 		}
@@ -225,7 +225,7 @@ func signatureBlobs(referrers []referrer) map[string]bool {
 	blobs := map[string]bool{}
 	for _, r := range referrers {
 		blobs[r.desc.Digest] = true
-		var m manifest
+		var m carrier
 		if json.Unmarshal(r.raw, &m) != nil {
 			continue
 		}

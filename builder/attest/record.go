@@ -54,9 +54,9 @@ type ociDescriptor struct {
 	URLs         []string          `json:"urls,omitempty"`
 }
 
-// manifest is an image manifest that carries records, with the image as its
+// carrier is an image manifest that carries records, with the image as its
 // subject. Old clients find it by tag, new ones as a referrer.
-type manifest struct {
+type carrier struct {
 	SchemaVersion int               `json:"schemaVersion"`
 	MediaType     string            `json:"mediaType"`
 	ArtifactType  string            `json:"artifactType,omitempty"`
@@ -79,7 +79,7 @@ type pack struct {
 // packRecords puts records into one manifest about subject.
 func packRecords(artifactType string, records []record, subject ociDescriptor) (pack, error) {
 	subject = ociDescriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size}
-	m := manifest{
+	m := carrier{
 		SchemaVersion: 2, MediaType: mediaManifest, ArtifactType: artifactType,
 		// cosign, and registries older than artifactType, go by the config's type.
 		Config:  blobDescriptor(artifactType, emptyConfig),

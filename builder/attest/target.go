@@ -62,7 +62,7 @@ func (t *Target) records(ctx context.Context) ([]record, error) {
 	seen := map[string]bool{}
 	total := int64(0)
 	for _, raw := range raws {
-		var m manifest
+		var m carrier
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return nil, fault.Wrap(fault.Signature, err, "reading signatures of %s", t.Digest())
 		}
