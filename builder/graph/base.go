@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
@@ -13,14 +14,19 @@ import (
 	"github.com/lockforge/lockforge/builder/venv"
 )
 
-// base is the OS part of one platform.
+// base is the OS part of one platform: the states that its image begins with.
 type base struct {
-	os, python llb.State
+	states []llb.State
+	layers []Layer
+	given  bool // an image that was handed in
 }
 
 // root is a file system with an interpreter.
 func (b *base) root() llb.State {
-	return llb.Merge([]llb.State{b.os, b.python}, llb.WithCustomName(inputPrefix+"interpreter"))
+	if len(b.states) == 1 {
+		return b.states[0]
+	}
+	return llb.Merge(b.states, llb.WithCustomName(inputPrefix+"interpreter"))
 }
 
 func debMembers(debs []lock.Deb) []pack.Member {
@@ -42,13 +48,29 @@ func (b *builder) base(p *lock.Platform) (*base, error) {
 	if made, ok := b.bases[p.Platform]; ok {
 		return made, nil
 	}
+	begin := b.debianBase
+	if p.Base.Image != "" {
+		begin = b.imageBase
+	}
+	made, err := begin(p)
+	if err == nil {
+		b.bases[p.Platform] = made
+	}
+	return made, err
+}
+
+// debianBase assembles the OS part from Debian packages: one layer for the OS
+// and one for the interpreter.
+func (b *builder) debianBase(p *lock.Platform) (*base, error) {
 	_, arch, _ := strings.Cut(p.Platform, "/")
 	spec := unpack.DebsSpec{Epoch: b.epoch.Unix(), Suite: p.Base.Suite, Arch: arch, User: b.m.Runtime.User}
 	for _, allowed := range b.m.Allow {
 		spec.Programs = append(spec.Programs, allowed.Program)
 	}
+	var files []string
 	for _, d := range p.Debs {
 		spec.Debs = append(spec.Debs, unpack.Input{File: debFile(d), SHA256: d.SHA256})
+		files = append(files, debFile(d))
 	}
 	sha, err := b.content.spec(spec)
 	if err != nil {
@@ -59,10 +81,33 @@ func (b *builder) base(p *lock.Platform) (*base, error) {
 		spec: sha, pack: b.packs[packKey(debMembers(p.Debs))],
 		outputs: []string{path.Join(outPath, "os"), path.Join(outPath, "python")},
 	}.run()
-	made := &base{os: outputs[0], python: outputs[1]}
-	b.bases[p.Platform] = made
+	return &base{states: outputs, layers: []Layer{
+		{Name: "os", What: "Debian " + p.Base.Suite, Files: files},
+		{Name: "python", What: "Python " + p.Python},
+	}}, nil
+}
+
+// imageBase begins with the layers of an image, unchanged. The steps that
+// compile bytecode refuse an interpreter of another version than the lock's.
+func (b *builder) imageBase(p *lock.Platform) (*base, error) {
+	given, ok := b.in.Bases[p.Platform]
+	if !ok {
+		return nil, fault.New(fault.Internal, "the base image %s of %s was not handed in", p.Base.Image, p.Platform)
+	}
+	for sha, size := range given.Blobs {
+		b.content.Stored[sha] = size
+	}
+	state := llb.OCILayout(baseReference+given.Manifest, llb.OCIStore("", StoreID), llb.WithCustomName(inputPrefix+"base image"))
+	made := &base{states: []llb.State{state}, given: true}
+	for i, what := range given.Layers {
+		made.layers = append(made.layers, Layer{Name: fmt.Sprintf("base-%02d", i), What: what})
+	}
 	return made, nil
 }
+
+// baseReference is the name under which a base image appears in BuildKit's
+// provenance.
+const baseReference = "lockforge.local/base@"
 
 // forPlatform is added to names of steps where there are several platforms.
 func forPlatform(b *builder, p *lock.Platform) string {
@@ -90,19 +135,18 @@ func (a *assembly) interpreter() (llb.State, error) {
 		Hint("add %s to the manifest's platforms and lock again, or build on a machine of %s", host, a.p.Platform)
 }
 
-// addBase adds the OS, the interpreter, and the bytecode of its own modules.
+// addBase adds the OS and the interpreter, and the bytecode of the
+// interpreter's own modules where the OS part is made here.
 func (a *assembly) addBase() error {
 	b, err := a.base(a.p)
 	if err != nil {
 		return err
 	}
-	var files []string
-	for _, d := range a.p.Debs {
-		files = append(files, debFile(d))
+	a.states = append(a.states, b.states...)
+	a.layers = append(a.layers, b.layers...)
+	if b.given {
+		return nil
 	}
-	a.add(b.os, Layer{Name: "os", What: "Debian " + a.p.Base.Suite, Files: files})
-	a.add(b.python, Layer{Name: "python", What: "Python " + a.p.Python})
-
 	root, err := a.interpreter()
 	if err != nil {
 		return err

@@ -290,3 +290,31 @@ func TestVenvLinksOfGroups(t *testing.T) {
 		}
 	}
 }
+
+func TestABaseImageTakesThePlaceOfTheOS(t *testing.T) {
+	f := newFixture(t)
+	f.lock.Platforms = f.lock.Platforms[:1]
+	p := f.lock.Platforms[0]
+	manifestSHA := strings.Repeat("c", 64)
+	p.Base, p.Debs = lock.Base{Image: "sha256:" + manifestSHA}, nil
+	if _, err := Build(f.manifest, f.lock, f.inputs); !fault.Is(err, fault.Internal) {
+		t.Errorf("a base image that was not handed in: %v", err)
+	}
+	f.inputs.Bases = map[string]BaseImage{p.Platform: {
+		Manifest: p.Base.Image, Blobs: map[string]int64{manifestSHA: 7}, Layers: []string{"rootfs", "python"},
+	}}
+	g := f.build(t)
+	var names []string
+	for _, l := range g.Platforms[0].Layers[:3] {
+		names = append(names, l.Name)
+	}
+	if d := cmp.Diff([]string{"base-00", "base-01", "wheel-large"}, names); d != "" {
+		t.Error(d)
+	}
+	if g.Content.Stored[manifestSHA] != 7 {
+		t.Errorf("stored content %v, want the base's manifest", g.Content.Stored)
+	}
+	if text := dump(t, g); !strings.Contains(text, "oci-layout://lockforge.local/base@"+p.Base.Image) || strings.Contains(text, `"debs"`) {
+		t.Error("the graph does not begin with the base image:\n" + text)
+	}
+}

@@ -1,8 +1,6 @@
 package graph
 
-import (
-	"github.com/lockforge/lockforge/builder/pack"
-)
+import "github.com/lockforge/lockforge/builder/pack"
 
 // Inputs is what a graph needs besides manifest and lock.
 type Inputs struct {
@@ -16,4 +14,14 @@ type Inputs struct {
 	LockDigest string
 	// ToolVersion is the version of lockforge.
 	ToolVersion string
+	// Bases are the base images by platform, where the lock names one.
+	Bases map[string]BaseImage
+}
+
+// BaseImage is one platform's image that takes the place of the OS part. Its
+// blobs are in the content store.
+type BaseImage struct {
+	Manifest string           // digest of the image manifest, "sha256:<hex>"
+	Blobs    map[string]int64 // sizes of manifest, configuration and layers, by SHA-256 (hex)
+	Layers   []string         // descriptions, bottom to top, one per layer
 }
