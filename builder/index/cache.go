@@ -56,6 +56,7 @@ func (c *Client) cache(address string, files []File) {
 	if err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
 		return
 	}
+	c.swept.Do(func() { sweep(filepath.Dir(path)) })
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".page-*")
 	if err != nil {
 		return
@@ -63,5 +64,19 @@ func (c *Client) cache(address string, files []File) {
 	_, err = tmp.Write(content)
 	if closed := tmp.Close(); err != nil || closed != nil || os.Rename(tmp.Name(), path) != nil {
 		_ = os.Remove(tmp.Name())
+	}
+}
+
+// sweep removes pages that no lock will look at again, and what killed
+// processes left.
+func sweep(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > 2*pageLifetime {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
 	}
 }

@@ -51,9 +51,11 @@ type Client struct {
 	opts Options
 	http *http.Transport
 
+	swept sync.Once // the folder of pages
+
 	mu    sync.Mutex
-	pages map[string]*page // by page URL
-	down  map[string]bool  // origins whose last request was in vain, by origin
+	pages map[string]*page   // by page URL
+	down  map[string]*outage // by origin
 }
 
 // NewClient makes a client for a set of indexes.
@@ -64,7 +66,7 @@ func NewClient(set *Set, o Options) *Client {
 		opts:  o,
 		http:  newTransport(set, o.Timeout),
 		pages: map[string]*page{},
-		down:  map[string]bool{},
+		down:  map[string]*outage{},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -223,9 +224,9 @@ func TestRetryUntilWell(t *testing.T) {
 	}
 }
 
-// TestDownOriginGetsOneAttempt: once the retries of a host are used up, nobody
-// waits for it again until it answers.
-func TestDownOriginGetsOneAttempt(t *testing.T) {
+// TestOverloadedHostGetsLessPatience: once the retries of a request were in
+// vain, the next ones get a single retry, until the host answers again.
+func TestOverloadedHostGetsLessPatience(t *testing.T) {
 	var requests, well atomic.Int32
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		requests.Add(1)
@@ -234,7 +235,7 @@ func TestDownOriginGetsOneAttempt(t *testing.T) {
 		}
 	})
 	c := client(t, withDefault(s.URL), Env{})
-	for _, want := range []int32{5, 6, 7} {
+	for _, want := range []int32{5, 7, 9} {
 		if _, err := c.Head(t.Context(), s.URL); err == nil || requests.Load() != want {
 			t.Errorf("%d requests, want %d (%v)", requests.Load(), want, err)
 		}
@@ -244,8 +245,39 @@ func TestDownOriginGetsOneAttempt(t *testing.T) {
 		t.Error(err)
 	}
 	well.Store(0)
-	if _, err := c.Head(t.Context(), s.URL); err == nil || requests.Load() != 13 {
-		t.Errorf("%d requests, want 13 (%v)", requests.Load(), err)
+	if _, err := c.Head(t.Context(), s.URL); err == nil || requests.Load() != 15 {
+		t.Errorf("%d requests, want 15 (%v)", requests.Load(), err)
+	}
+}
+
+// TestSilentHostIsLeftAlone: a host that takes no connections is asked again
+// only every few seconds.
+func TestSilentHostIsLeftAlone(t *testing.T) {
+	s := serve(t, ranged)
+	address, handler := s.Listener.Addr().String(), s.Config.Handler
+	s.Close()
+	c := client(t, withDefault(s.URL), Env{})
+	u := &url.URL{Scheme: "http", Host: address}
+	for range 3 {
+		if _, err := c.Head(t.Context(), s.URL); fault.KindOf(err) != fault.Network {
+			t.Errorf("%v", err)
+		}
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := &httptest.Server{Listener: l, Config: &http.Server{Handler: handler}}
+	back.Start()
+	defer back.Close()
+	if _, err := c.Head(t.Context(), s.URL); err == nil {
+		t.Error("asked again at once")
+	}
+	c.down[origin(u)].probe = time.Now()
+	for range 2 {
+		if _, err := c.Head(t.Context(), s.URL); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -359,10 +391,14 @@ func TestPagesAreKept(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	old := time.Now().Add(-pageLifetime - time.Second)
-	if err := os.Chtimes(cached[0], old, old); err != nil {
+	ancient, left := time.Now().Add(-3*pageLifetime), filepath.Dir(cached[0])+"/.page-1"
+	if err := errors.Join(os.Chtimes(cached[0], old, old), os.WriteFile(left, nil, 0o600), os.Chtimes(left, ancient, ancient)); err != nil {
 		t.Fatal(err)
 	}
 	files(clientWith(t, m, Env{}, o), 4)
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what a killed process left is still there: %v", err)
+	}
 	if err := os.WriteFile(cached[0], []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -46,19 +46,17 @@ func (c *Client) newRequest(method, raw string) (request, error) {
 }
 
 // try runs an attempt until it succeeds, fails for good, or has failed once
-// more than there are retries. An origin that used up its retries gets a single
-// attempt per request from then on, until it answers again: with a mirror at
-// hand nobody waits for it file by file.
+// more than there are retries (see outage for how many).
 func (c *Client) try(ctx context.Context, u *url.URL, attempt func() error) error {
-	retries := c.opts.Retries
-	if c.isDown(u) {
-		retries = 0
+	retries, refusal := c.patience(u, time.Now())
+	if refusal != nil {
+		return c.explain(ctx, u, refusal)
 	}
 	pause := c.opts.Backoff
 	for n := 0; ; n++ {
 		err := attempt()
 		if err == nil || !Temporary(err) {
-			c.setDown(u, false)
+			c.answered(u)
 			return c.explain(ctx, u, err)
 		}
 		wait := pause/2 + rand.N(pause/2+1)
@@ -67,7 +65,7 @@ func (c *Client) try(ctx context.Context, u *url.URL, attempt func() error) erro
 			wait = status.After
 		}
 		if n >= retries || wait > longestPause {
-			c.setDown(u, true)
+			c.gaveUp(u, err, time.Now())
 			return c.explain(ctx, u, err)
 		}
 		select {
@@ -77,18 +75,6 @@ func (c *Client) try(ctx context.Context, u *url.URL, attempt func() error) erro
 		}
 		pause = min(2*pause, longestPause/2)
 	}
-}
-
-func (c *Client) isDown(u *url.URL) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.down[origin(u)]
-}
-
-func (c *Client) setDown(u *url.URL, down bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.down[origin(u)] = down
 }
 
 // explain turns the last error of a request into one that a user can act on.
