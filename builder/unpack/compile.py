@@ -6,8 +6,9 @@
 # reason is on stderr. The name is what tracebacks show: the path in the image.
 #
 # Every chunk is compiled in a fork of this process, which compiles nothing
-# itself: the bytes of a bytecode file depend on which strings earlier files left
-# interned, so without this they would depend on which worker was free.
+# itself: the bytes of a bytecode file depend on which strings are interned (seen
+# on 3.13 for a class in a method that another file has too), so without this they
+# could depend on what the same worker compiled before.
 import gc
 import marshal
 import os

@@ -38,7 +38,7 @@ const usage = "usage: unpack debs|stdlib|wheels|tree|sdist [-in DIR] [-out DIR] 
 // root file system and the interpreter, for runs outside of a build step.
 func Run(args []string, _ io.Reader, _, stderr io.Writer) int {
 	// Files get exactly the modes they are made with.
-	syscall.Umask(0)
+	defer syscall.Umask(syscall.Umask(0))
 	if err := run(args, stderr); err != nil {
 		fmt.Fprintf(stderr, "unpack: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return 1

@@ -83,18 +83,35 @@ func treeSpec(tree *venv.Tree) unpack.TreeSpec {
 }
 
 // interpreter finds a real interpreter of that minor version.
-func interpreter(t *testing.T, minor string) string {
+func interpreter(t *testing.T, minor venv.Python) string {
 	t.Helper()
-	for _, candidate := range []string{"python" + minor, "python3"} {
-		path, err := exec.LookPath(candidate)
-		if err != nil {
-			continue
-		}
-		said, err := exec.Command(path, "-c", "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)").Output()
-		if version, real, ok := strings.Cut(strings.TrimSpace(string(said)), " "); err == nil && ok && version == minor {
-			return real
+	for _, candidate := range []string{"python" + string(minor), "python3"} {
+		if file, found := ask(candidate); found == minor {
+			return file
 		}
 	}
 	testenv.Missing(t, "no Python %s on PATH", minor)
 	return ""
+}
+
+// anyInterpreter finds a real interpreter that the image could have, 3.11 or later.
+func anyInterpreter(t *testing.T) (string, venv.Python) {
+	t.Helper()
+	for _, candidate := range []string{"python3", "python3.13", "python3.11"} {
+		if file, found := ask(candidate); len(found) == len("3.11") && found >= "3.11" {
+			return file, found
+		}
+	}
+	testenv.Missing(t, "no Python 3.11 or later on PATH")
+	return "", ""
+}
+
+// ask asks an interpreter for its own path and version.
+func ask(name string) (string, venv.Python) {
+	said, err := exec.Command(name, "-c", "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)").Output()
+	version, file, ok := strings.Cut(strings.TrimSpace(string(said)), " ")
+	if err != nil || !ok {
+		return "", ""
+	}
+	return file, venv.Python(version)
 }
