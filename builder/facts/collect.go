@@ -26,15 +26,25 @@ func Collect(ctx context.Context, p *image.Platform) (*Facts, error) {
 	f := &Facts{Digest: p.Digest(), Platform: p.Name(), Config: p.Config()}
 	layers := p.Layers()
 	scanners := make([]*scanner, len(layers))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(2, runtime.GOMAXPROCS(0)))
 	root := strings.TrimPrefix(f.venvRoot(), "/")
+	workers := max(2, runtime.GOMAXPROCS(0))
+	free := make(chan *workspace, workers)
+	for range workers {
+		w := newWorkspace()
+		defer w.spool.close()
+		free <- w
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
 	for _, n := range bySize(layers) {
 		g.Go(func() error {
-			s := newScanner(layers[n], root)
+			w := <-free
+			defer func() { free <- w }()
+			s := newScanner(layers[n], root, w)
 			scanners[n] = s
-			defer s.close()
-			return p.WalkLayer(gctx, layers[n], s.visit)
+			err := p.WalkLayer(gctx, layers[n], s.visit)
+			s.workspace, s.retain = nil, nil
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -66,12 +76,6 @@ func (f *Facts) venvRoot() string {
 		}
 	}
 	return contract.DefaultVenvPath
-}
-
-// close gives back what only the reading needed.
-func (s *scanner) close() {
-	s.spool.close()
-	s.spool, s.buf, s.retain = spool{}, nil, nil
 }
 
 func (f *Facts) merge(scanners []*scanner) {

@@ -33,10 +33,7 @@ type scanner struct {
 	texts     map[string]text     // files that say something about others
 	problems  []Problem
 
-	buf    []byte
-	spool  spool
-	sha    hash.Hash
-	md5    hash.Hash
+	*workspace
 	retain []byte
 	kept   int64 // bytes of texts
 
@@ -61,11 +58,20 @@ type bytecode struct {
 	hash  uint64
 }
 
-func newScanner(l image.Layer, venvRoot string) *scanner {
-	return &scanner{
-		layer: Layer{Layer: l}, venvRoot: venvRoot, sources: map[string][]uint64{}, texts: map[string]text{},
-		buf: make([]byte, 256<<10), sha: sha256.New(), md5: md5.New(),
-	}
+// workspace is what reading one layer needs and the next one can use again.
+type workspace struct {
+	buf   []byte
+	spool spool
+	sha   hash.Hash
+	md5   hash.Hash
+}
+
+func newWorkspace() *workspace {
+	return &workspace{buf: make([]byte, 256<<10), spool: spool{buf: make([]byte, 0, spoolMemory)}, sha: sha256.New(), md5: md5.New()}
+}
+
+func newScanner(l image.Layer, venvRoot string, w *workspace) *scanner {
+	return &scanner{layer: Layer{Layer: l}, venvRoot: venvRoot, sources: map[string][]uint64{}, texts: map[string]text{}, workspace: w}
 }
 
 // visit is the image.Visit of the layer.

@@ -40,7 +40,7 @@ func decompress(r io.Reader, c compression) (io.ReadCloser, error) {
 	case gzipTar:
 		return gzip.NewReader(r)
 	case zstdTar:
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
