@@ -19,65 +19,15 @@ import (
 	"github.com/lockforge/lockforge/builder/progress"
 )
 
-type spoiler = func(w http.ResponseWriter, r *http.Request, n int) bool
-
 // first limits a spoiler to the first requests.
-func first(n int, s spoiler) spoiler {
-	return func(w http.ResponseWriter, r *http.Request, i int) bool { return i < n && s(w, r, i) }
-}
-
-func status(code int, header ...string) spoiler {
-	return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
-		for i := 0; i+1 < len(header); i += 2 {
-			w.Header().Set(header[i], header[i+1])
-		}
-		w.WriteHeader(code)
-		return true
-	}
-}
 
 // body sends other bytes than it should, as a complete answer.
-func body(contentType string, b []byte) spoiler {
-	return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
-		w.Header().Set("Content-Type", contentType)
-		_, _ = w.Write(b)
-		return true
-	}
-}
 
 // cut sends n bytes from the asked offset and then resets the connection.
-func cut(n int) spoiler {
-	return func(w http.ResponseWriter, r *http.Request, _ int) bool {
-		offset := 0
-		if v, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes="); ok {
-			offset, _ = strconv.Atoi(strings.TrimSuffix(v, "-"))
-			w.Header().Set("Content-Range", "bytes "+strconv.Itoa(offset)+"-"+strconv.Itoa(len(content)-1)+"/"+strconv.Itoa(len(content)))
-		}
-		w.Header().Set("Content-Length", strconv.Itoa(len(content)-offset))
-		if offset > 0 {
-			w.WriteHeader(http.StatusPartialContent)
-		}
-		_, _ = w.Write(content[offset:min(offset+n, len(content))])
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	}
-}
 
 // chunked sends bytes without saying how many.
-func chunked(b []byte) spoiler {
-	return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
-		_ = http.NewResponseController(w).Flush()
-		_, _ = w.Write(b)
-		return true
-	}
-}
 
 // rangeless answers with the whole file whatever is asked for.
-func rangeless(w http.ResponseWriter, _ *http.Request, _ int) bool {
-	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
-	_, _ = w.Write(content)
-	return true
-}
 
 func TestFaults(t *testing.T) {
 	wrong := bytes.Clone(content)
@@ -177,8 +127,11 @@ func TestSecondMirror(t *testing.T) {
 }
 
 // TestWrongPartThenGoodMirror: the first mirror's half of the file is wrong
+
 // and the second goes on from there; the sum shows it, and the second is read
+
 // from the start.
+
 func TestWrongPartThenGoodMirror(t *testing.T) {
 	bad, good := newMirror(t), newMirror(t)
 	f := locked("acme", content)
@@ -204,6 +157,7 @@ func TestWrongPartThenGoodMirror(t *testing.T) {
 }
 
 // TestKilledDownload leaves half a file as a killed process does, right and wrong.
+
 func TestKilledDownload(t *testing.T) {
 	for name, left := range map[string][]byte{
 		"right half": content[:len(content)/2],
@@ -234,6 +188,7 @@ func TestKilledDownload(t *testing.T) {
 }
 
 // TestServerThatCannotGoOn answers with another range than was asked for.
+
 func TestServerThatCannotGoOn(t *testing.T) {
 	m := newMirror(t)
 	f := locked("acme", content)
@@ -285,7 +240,9 @@ func TestDamagedBlobIsFetchedAgain(t *testing.T) {
 }
 
 // TestConcurrentRuns fetches the same files from two goroutines, each with its
+
 // own Store on one folder: every file is downloaded once.
+
 func TestConcurrentRuns(t *testing.T) {
 	m := newMirror(t)
 	var files []lock.File
