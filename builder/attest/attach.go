@@ -18,7 +18,7 @@ import (
 // fault.Network; nothing is stored when signing fails.
 func Attach(ctx context.Context, t *Target, s *Signer, statements []Statement) error {
 	for _, st := range statements {
-		if !st.about(t.Digest()) {
+		if !st.About(t.Digest()) {
 			return fault.New(fault.Usage, "attaching statement %s: it is not about %s", st.PredicateType, t.Digest())
 		}
 	}

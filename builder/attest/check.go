@@ -97,7 +97,7 @@ func interpret(r record, payload []byte, digest string) (isSignature bool, st St
 	if err != nil {
 		return false, st, fault.Wrap(fault.Signature, err, "reading a statement about %s", digest)
 	}
-	if !st.about(digest) {
+	if !st.About(digest) {
 		return false, st, fault.New(fault.Signature, "checking %s: statement %s is about another image", digest, st.PredicateType).
 			Hint("it was made for another image and copied here")
 	}

@@ -34,8 +34,8 @@ type Statement struct {
 	Predicate     json.RawMessage
 }
 
-// about reports whether the statement names digest as a subject.
-func (s Statement) about(digest string) bool {
+// About reports whether the statement names digest as a subject.
+func (s Statement) About(digest string) bool {
 	return slices.ContainsFunc(s.Subjects, func(sub Subject) bool { return sub.Digest == digest })
 }
 
