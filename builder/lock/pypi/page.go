@@ -31,8 +31,8 @@ type candidate struct {
 type page struct {
 	project    string
 	candidates []*candidate // by version, ascending
-	refused    []refusal
-	files      int // on the index, usable or not
+	refused    []refusal    // one for each version without a candidate
+	files      int          // on the index, usable or not
 }
 
 // refusal is a file that is not offered, and why.
@@ -40,7 +40,6 @@ type refusal struct {
 	version pep440.Version
 	file    string
 	reason  string
-	yanked  bool
 }
 
 // find returns the candidate of a version, equal by PEP 440, or nil.
@@ -104,7 +103,7 @@ func (r rules) choose(project string, files []index.File) (*page, error) {
 			ok, reason = false, "is younger than the cooldown (uploaded "+f.Uploaded.UTC().Format(time.DateOnly)+")"
 		}
 		if !ok {
-			p.refused = append(p.refused, refusal{c.version, f.Name, reason, f.Yanked})
+			p.refused = append(p.refused, refusal{c.version, f.Name, reason})
 			continue
 		}
 		into := wheels
@@ -125,10 +124,26 @@ func (r rules) choose(project string, files []index.File) (*page, error) {
 		p.candidates = append(p.candidates, c)
 	}
 	slices.SortFunc(p.candidates, func(a, b *candidate) int { return a.version.Compare(b.version) })
+	p.keepTelling()
+	return p, nil
+}
+
+// keepTelling drops what nobody will ask about: pages list thousands of files
+// for other platforms, of versions that have a candidate.
+func (p *page) keepTelling() {
 	slices.SortFunc(p.refused, func(a, b refusal) int {
 		return cmp.Or(a.version.Compare(b.version), cmp.Compare(a.file, b.file))
 	})
-	return p, nil
+	offered := map[string]bool{}
+	for _, c := range p.candidates {
+		offered[releaseKey(c.version)] = true
+	}
+	p.refused = slices.Clone(slices.DeleteFunc(p.refused, func(r refusal) bool {
+		key := releaseKey(r.version)
+		drop := offered[key]
+		offered[key] = true
+		return drop
+	}))
 }
 
 // rankKey orders the files of one version: by tag, by build tag (higher
