@@ -98,7 +98,7 @@ func (s *Signer) renewOne(records []record, payload []byte, same func(record) bo
 
 // made returns the payload of a record if this signer's key signed it.
 func (s *Signer) made(r record) []byte {
-	payload, err := verifyWithKey(s.key, r)
+	payload, err := verifyWithKey(s.own, r)
 	if err != nil {
 		return nil
 	}

@@ -21,7 +21,8 @@ type SignerOptions struct {
 // Signer signs statements and images.
 type Signer struct {
 	name    string // for messages
-	key     signature.SignerVerifier
+	key     signature.Signer
+	own     signature.Verifier // of key; checks here, not at a key service
 	keyless *Keyless
 }
 
@@ -42,7 +43,15 @@ func NewSigner(ctx context.Context, o SignerOptions) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Signer{name: o.Key, key: key}, nil
+	public, err := key.PublicKey()
+	if err != nil {
+		return nil, fault.New(fault.Sign, "asking for the public key of %s: %s", o.Key, redact(err, kmsSecrets()...))
+	}
+	own, err := verifierOf(public, o.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &Signer{name: o.Key, key: key, own: own}, nil
 }
 
 // signImage makes cosign's image signature as a record.
