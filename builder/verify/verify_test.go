@@ -189,8 +189,13 @@ func TestBadImagesAreRefused(t *testing.T) {
 			want:  fault.Signature, failed: "signature",
 		},
 		"another key": {
-			after: func(t *testing.T, x *fixture) { x.public = other.public },
-			want:  fault.Signature, failed: "signature",
+			after: func(t *testing.T, x *fixture) {
+				var err error
+				if _, x.public, err = attest.Keygen(filepath.Join(t.TempDir(), "second"), nil); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: fault.Signature, failed: "signature",
 		},
 		"tampered layer": {
 			after: func(t *testing.T, x *fixture) { corruptLargestBlob(t, x.dir) },
