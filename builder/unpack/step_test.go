@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/internal/testenv"
@@ -97,14 +98,21 @@ func interpreter(t *testing.T, minor venv.Python) string {
 // anyInterpreter finds a real interpreter that the image could have, 3.11 or later.
 func anyInterpreter(t *testing.T) (string, venv.Python) {
 	t.Helper()
+	file, minor := found()
+	if file == "" {
+		testenv.Missing(t, "no Python 3.11 or later on PATH")
+	}
+	return file, minor
+}
+
+var found = sync.OnceValues(func() (string, venv.Python) {
 	for _, candidate := range []string{"python3", "python3.13", "python3.11"} {
-		if file, found := ask(candidate); len(found) == len("3.11") && found >= "3.11" {
-			return file, found
+		if file, minor := ask(candidate); len(minor) == len("3.11") && minor >= "3.11" {
+			return file, minor
 		}
 	}
-	testenv.Missing(t, "no Python 3.11 or later on PATH")
 	return "", ""
-}
+})
 
 // ask asks an interpreter for its own path and version.
 func ask(name string) (string, venv.Python) {
