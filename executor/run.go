@@ -105,7 +105,7 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	}
 	start := time.Now()
 	end := task.Run(ctx, task.Spec{
-		Argv:    []string{venv.Python, "-I", "-m", "datahub", "ingest", "run", "-c", "-"},
+		Argv:    []string{venv.Python, "-I", venv.CLI, "ingest", "run", "-c", "-"},
 		Env:     p.Env,
 		Stdin:   strings.NewReader(input),
 		Stdout:  p.Stdout,

@@ -29,6 +29,7 @@ func image(t *testing.T) string {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(bin, "python"), fakePython, 0o755)
+	write(t, filepath.Join(bin, "datahub"), "", 0o755)
 	write(t, filepath.Join(root, "metadata.json"), `{"bundled_plugins":["file","mysql"]}`, 0o644)
 	return root
 }
@@ -59,11 +60,12 @@ func run(t *testing.T, root, stdin string, args ...string) result {
 }
 
 func TestRunGivesTheRecipeOverStdinAndPassesOnTheCode(t *testing.T) {
-	got := run(t, image(t), "source: {type: mysql}", "executor", "run", "--plugin", "mysql", "--secret-env", "DB_PASSWORD")
+	root := image(t)
+	got := run(t, root, "source: {type: mysql}", "executor", "run", "--plugin", "mysql", "--secret-env", "DB_PASSWORD")
 	if got.Code != 4 {
 		t.Errorf("exit code %d, want the child's 4; stderr %s", got.Code, got.Stderr)
 	}
-	want := `args: -I -m datahub ingest run -c -
+	want := "args: -I " + root + `/mysql-bundled/bin/datahub ingest run -c -
 {"__recipe_yaml__":"source: {type: mysql}","__secrets__":{"DB_PASSWORD":"s3cret"}}0
 `
 	if diff := cmp.Diff(want, got.Stdout); diff != "" {

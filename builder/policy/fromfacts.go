@@ -10,6 +10,7 @@ import (
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/manifest"
+	"github.com/lockforge/lockforge/builder/sbom"
 	"github.com/lockforge/lockforge/executor/contract"
 )
 
@@ -189,3 +190,15 @@ func place(file string, layer int) Place { return Place{Path: absolute(file), La
 // absolute turns a path relative to the image's root, as facts have it, into
 // the one that a process in the image sees.
 func absolute(file string) string { return path.Join("/", file) }
+
+// Documented lists the packages of an SBOM that rules compare with the
+// image's; the executor, which is in no package database, is not among them.
+func Documented(d *sbom.Document) []Package {
+	all := []Package{}
+	for _, p := range d.Packages {
+		if p.Type == "deb" || p.Type == "pypi" {
+			all = append(all, Package{Type: p.Type, Name: p.Name, Version: p.Version})
+		}
+	}
+	return all
+}

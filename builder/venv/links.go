@@ -22,12 +22,20 @@ type Spec struct {
 // (BINPRM_BUF_SIZE less the terminating one).
 const maxShebang = 255
 
-// Script is a command that virtual environments have.
-type Script struct{ Distribution, Name string }
+// Script is a command that virtual environments have. Prelude is Python that
+// runs before the entry point is imported.
+type Script struct{ Distribution, Name, Prelude string }
 
 // Scripts are all commands that a virtual environment may have. Wheels declare
 // many more; each would be one more program in a locked image.
-var Scripts = []Script{{"acryl-datahub", "datahub"}}
+//
+// The DataHub CLI asks the internet after each command whether there is a
+// newer release, and no variable stops it (datahub/upgrade/upgrade.py of
+// 1.7.0.17). In a locked image the answer could not be acted upon.
+var Scripts = []Script{{
+	Distribution: "acryl-datahub", Name: "datahub",
+	Prelude: "import datahub.upgrade.upgrade\ndatahub.upgrade.upgrade.retrieve_version_stats = lambda *args, **kwargs: None\n",
+}}
 
 // Links plans a virtual environment over the given store directories: its
 // pyvenv.cfg, its links to the interpreter, the scripts of Scripts, and a
@@ -111,7 +119,7 @@ func (t *builder) frame(sites []*SiteTree) {
 		for _, s := range sites {
 			reference := s.EntryPoints["console_scripts"][script.Name]
 			if s.Name == script.Distribution && reference != "" {
-				t.add(bin+"/"+script.Name, Entry{Type: Regular, Mode: 0o755, Content: t.script(reference)})
+				t.add(bin+"/"+script.Name, Entry{Type: Regular, Mode: 0o755, Content: t.script(script, reference)})
 			}
 		}
 	}
@@ -119,10 +127,10 @@ func (t *builder) frame(sites []*SiteTree) {
 
 // script is a command's text. The interpreter runs isolated, so that neither
 // the environment nor the working directory can change what is imported.
-func (t *builder) script(reference string) string {
+func (t *builder) script(s Script, reference string) string {
 	module, attribute, _ := strings.Cut(reference, ":")
 	call, _, _ := strings.Cut(attribute, ".")
-	return fmt.Sprintf("%s\nimport sys\nfrom %s import %s\nif __name__ == \"__main__\":\n    sys.exit(%s())\n", t.shebang(), module, call, attribute)
+	return fmt.Sprintf("%s\nimport sys\n%sfrom %s import %s\nif __name__ == \"__main__\":\n    sys.exit(%s())\n", t.shebang(), s.Prelude, module, call, attribute)
 }
 
 // dir adds the content of a directory that several wheels share. inside is its

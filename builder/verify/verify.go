@@ -162,21 +162,10 @@ func (v *run) sboms(p *image.Platform, f *facts.Facts) []policy.Package {
 			detail = fmt.Sprintf("%d packages, as found in the image", len(doc.Packages))
 		}
 		if v.report.add(d.check, p.Name(), err, detail) && documented == nil {
-			documented = packages(doc)
+			documented = policy.Documented(doc)
 		}
 	}
 	return documented
-}
-
-// packages are those of a document that rules compare with the image's.
-func packages(doc *sbom.Document) []policy.Package {
-	all := []policy.Package{}
-	for _, p := range doc.Packages {
-		if p.Type == "deb" || p.Type == "pypi" {
-			all = append(all, policy.Package{Type: p.Type, Name: p.Name, Version: p.Version})
-		}
-	}
-	return all
 }
 
 // predicate returns the one statement of a type about a platform's manifest.

@@ -26,8 +26,9 @@ var ErrNotBundled = errors.New("plugin is not bundled in this image")
 // Venv is a bundled venv that exists.
 type Venv struct {
 	Plugin string
-	// Python is the absolute path of the venv's interpreter.
-	Python string
+	// Python and CLI are the absolute paths of the venv's interpreter and of
+	// its datahub command.
+	Python, CLI string
 }
 
 // Find returns the venv of a plugin below root. The name must match
@@ -53,13 +54,16 @@ func Find(root, plugin string) (Venv, error) {
 	if !bin.IsDir() {
 		return Venv{}, fmt.Errorf("venv %s: bin is no directory", name)
 	}
-	// The interpreter itself is a link to /usr/bin and so leaves root: only
-	// its existence is asked for here.
-	python := filepath.Join(name, "bin", "python")
-	if _, err := dir.Lstat(python); err != nil {
-		return Venv{}, fmt.Errorf("venv %s has no interpreter: %w", name, err)
+	// The interpreter is a link to /usr/bin and so leaves root: only the
+	// existence of the two is asked for here.
+	found := Venv{Plugin: plugin}
+	for file, path := range map[string]*string{"python": &found.Python, "datahub": &found.CLI} {
+		if _, err := dir.Lstat(filepath.Join(name, "bin", file)); err != nil {
+			return Venv{}, fmt.Errorf("venv %s is incomplete: %w", name, err)
+		}
+		*path = filepath.Join(root, name, "bin", file)
 	}
-	return Venv{Plugin: plugin, Python: filepath.Join(root, python)}, nil
+	return found, nil
 }
 
 // Metadata reads the list of what the image bundles.

@@ -82,6 +82,7 @@ func mkVenv(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	symlink(t, "/bin/true", filepath.Join(dir, "bin", "python"))
+	symlink(t, "/bin/true", filepath.Join(dir, "bin", "datahub"))
 }
 
 func symlink(t *testing.T, target, path string) {

@@ -1,0 +1,114 @@
+package builder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/lockforge/lockforge/builder/attest"
+	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/image"
+	"github.com/lockforge/lockforge/builder/internal/limitio"
+	"github.com/lockforge/lockforge/builder/programs"
+	"github.com/lockforge/lockforge/builder/solve"
+)
+
+// recordLimit bounds a build record, in bytes.
+const recordLimit = 256 << 20
+
+// record is what is known of an accepted build: enough to hand the image out
+// again without building, proving and judging it once more.
+type record struct {
+	Key        string             `json:"key"`
+	Solved     *solve.Result      `json:"solved"`
+	Platforms  []PlatformResult   `json:"platforms"`
+	Statements []attest.Statement `json:"statements"`
+}
+
+// recordKey names everything that decides what a build yields: manifest, lock,
+// rules, the programs that make and start the image, and the tool itself.
+func recordKey(r BuildRequest, lockDigest string) (string, error) {
+	unpack, err := programs.Unpack(runtime.GOARCH)
+	if err != nil {
+		return "", err
+	}
+	parts := []string{Version, r.Manifest.Digest(), lockDigest, r.Policies.Digest(), hash(unpack), strings.Join(r.Platforms, ",")}
+	for _, platform := range r.Platforms {
+		executor, err := programs.Executor(strings.TrimPrefix(platform, "linux/"))
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, hash(executor))
+	}
+	return hash([]byte(strings.Join(parts, "\n"))), nil
+}
+
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// recall returns the record of an earlier build and its image, if both are
+// there and whole; nil otherwise.
+func (w *Workspace) recall(ctx context.Context, key string) (*record, *image.Image) {
+	f, err := os.Open(filepath.Join(w.imageDir(key), "record.json"))
+	if err != nil {
+		return nil, nil
+	}
+	defer f.Close()
+	content, err := limitio.ReadAll(f, recordLimit)
+	if err != nil {
+		return nil, nil
+	}
+	var rec record
+	if json.Unmarshal(content, &rec) != nil || rec.Key != key {
+		return nil, nil
+	}
+	if rec.Solved == nil || !solve.Holds(w.imageDir(key), rec.Solved) {
+		return nil, nil
+	}
+	img, err := image.Open(ctx, "oci:"+w.imageDir(key)+"@"+rec.Solved.Digest, image.Options{})
+	if err != nil {
+		return nil, nil
+	}
+	return &rec, img
+}
+
+// remember writes the record, last of all that a build leaves in the cache.
+func (w *Workspace) remember(rec *record) error {
+	content, err := json.Marshal(rec)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "writing the build record")
+	}
+	path := filepath.Join(w.imageDir(rec.Key), "record.json")
+	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+		return fault.Wrap(fault.Internal, err, "writing the build record")
+	}
+	return os.Rename(path+".new", path)
+}
+
+// imageDir is the OCI layout of one build. All of them share one folder of
+// blobs, so that a build takes from its predecessors what has not changed.
+func (w *Workspace) imageDir(key string) string { return w.cache(filepath.Join("images", key[:32])) }
+
+func (w *Workspace) makeImageDir(key string) (string, error) {
+	dir := w.imageDir(key)
+	shared := w.cache(filepath.Join("images", "blobs"))
+	for _, d := range []string{dir, filepath.Join(shared, "sha256")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return "", fault.Wrap(fault.Internal, err, "making the image cache")
+		}
+	}
+	err := os.Symlink(filepath.Join("..", "blobs"), filepath.Join(dir, "blobs"))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fault.Wrap(fault.Internal, err, "making the image cache")
+	}
+	return dir, nil
+}
