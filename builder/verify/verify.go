@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/lockforge/lockforge/builder/attest"
@@ -132,8 +133,7 @@ func (v *run) platform(ctx context.Context, p *image.Platform) {
 	v.judge(ctx, f, documented)
 }
 
-// sboms compares both documents with what the facts give, byte for byte in
-// their compact form, and returns the packages that they list.
+// sboms compares both documents with what the facts give, value by value, and returns the packages that they list.
 func (v *run) sboms(p *image.Platform, f *facts.Facts) []policy.Package {
 	options := sbom.Options{Name: v.origin.name, ToolVersion: v.origin.tool}
 	spdx, errSPDX := sbom.SPDX(f, v.origin.lock, options)
@@ -182,9 +182,19 @@ func (v *run) predicate(kind, digest string) (json.RawMessage, error) {
 	return found[0], nil
 }
 
+// equalJSON compares values and not spellings: an envelope may escape
+// characters that a document has plain.
 func equalJSON(a, b []byte) bool {
-	var x, y bytes.Buffer
-	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+	x, errX := decode(a)
+	y, errY := decode(b)
+	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
+}
+
+func decode(raw []byte) (value any, err error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	err = d.Decode(&value)
+	return value, err
 }
 
 func (v *run) tests(p *image.Platform) error {
