@@ -36,8 +36,10 @@ type LockResult struct {
 	Lock    *lock.Lock    `json:"-"`
 	Path    string        `json:"path"`
 	Changes []lock.Change `json:"changes"`
-	// Written is false where the lock file already said the same.
+	// Written is false where the lock file already said the same; First is
+	// true where there was none to compare with.
 	Written bool `json:"written"`
+	First   bool `json:"first"`
 }
 
 // Lock resolves a manifest and writes its lock. A lock file that already says
@@ -59,7 +61,7 @@ func (w *Workspace) Lock(ctx context.Context, r LockRequest) (*LockResult, error
 	if err != nil {
 		return nil, err
 	}
-	result := &LockResult{Lock: l, Path: r.Path, Changes: lock.Diff(previous, l)}
+	result := &LockResult{Lock: l, Path: r.Path, Changes: lock.Diff(previous, l), First: previous == nil}
 	if previous != nil && lock.Same(previous, l) {
 		result.Lock = previous
 		return result, nil

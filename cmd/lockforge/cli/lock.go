@@ -72,8 +72,10 @@ func printLock(w io.Writer, r *builder.LockResult) {
 		fmt.Fprintf(w, "%s is up to date\n", r.Path)
 		return
 	}
-	for _, change := range r.Changes {
-		fmt.Fprintln(w, change)
+	if !r.First { // of a first lock everything is new, and said by its numbers
+		for _, change := range r.Changes {
+			fmt.Fprintln(w, change)
+		}
 	}
 	wheels, debs := 0, 0
 	for _, p := range r.Lock.Platforms {
