@@ -15,8 +15,10 @@ func (a *app) commands() []*cobra.Command {
 		a.verifyCommand(),
 		a.sbomCommand(),
 		a.keygenCommand(),
+		a.signCommand(),
 		a.diffCommand(),
 		a.policyCommand(),
+		a.doctorCommand(),
 		a.versionCommand(),
 		engineCommand(),
 	}
