@@ -108,8 +108,8 @@ func TestOtherSignersWorkStays(t *testing.T) {
 	places(t, func(t *testing.T, ref string) {
 		target := open(t, ref)
 		var keys []string
-		for range 2 {
-			private, public := keyPair(t)
+		for _, pair := range []func(*testing.T) (string, string){keyPair, otherPair} {
+			private, public := pair(t)
 			keys = append(keys, public)
 			if err := attest.Attach(t.Context(), target, signer(t, private), statements(t, target.Digest())); err != nil {
 				t.Fatal(err)

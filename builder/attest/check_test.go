@@ -91,7 +91,7 @@ func transplant(t *testing.T, dir, from, kind string) {
 
 func TestCheckRefusesBadSignatures(t *testing.T) {
 	private, public := keyPair(t)
-	_, otherPublic := keyPair(t)
+	_, otherPublic := otherPair(t)
 	tests := map[string]struct {
 		key   string
 		spoil func(t *testing.T, dir string)
@@ -201,8 +201,7 @@ func TestTamperedStatementIsLeftOut(t *testing.T) {
 }
 
 func TestTrustNeedsSomebody(t *testing.T) {
-	_, public := keyPair(t)
-	private, _ := keyPair(t)
+	private, public := keyPair(t)
 	tests := map[string]attest.TrustOptions{
 		"nobody":                  {},
 		"key and identity":        {Key: public, Identity: "dev@mirror.example", Issuer: "https://issuer.example"},

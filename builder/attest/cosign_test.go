@@ -22,7 +22,7 @@ func TestStockCosignAcceptsSignatures(t *testing.T) {
 	cosign := testenv.StockCosign(t)
 	places(t, func(t *testing.T, ref string) {
 		private, public := keyPair(t)
-		_, other := keyPair(t)
+		_, other := otherPair(t)
 		target := open(t, ref)
 		if err := attest.Attach(t.Context(), target, signer(t, private), statements(t, target.Digest())); err != nil {
 			t.Fatal(err)

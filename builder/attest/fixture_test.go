@@ -2,8 +2,10 @@ package attest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/attest"
@@ -46,22 +48,64 @@ func push(t *testing.T, address string) string {
 	return ref
 }
 
-// keyPair makes a cosign key pair with an empty password.
-func keyPair(t *testing.T) (private, public string) {
+// Two key pairs for all tests: encrypting one, and opening it, costs a quarter
+// of a second of scrypt.
+var (
+	pairs   = [2]func() (keys, error){sync.OnceValues(newPair), sync.OnceValues(newPair)}
+	signers sync.Map // by path of the key
+	scratch string   // of the test binary
+)
+
+type keys struct{ private, public string }
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "attest"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(scratch); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func newPair() (keys, error) {
+	dir, err := os.MkdirTemp(scratch, "pair")
+	if err != nil {
+		return keys{}, err
+	}
+	private, public, err := attest.Keygen(filepath.Join(dir, "cosign"), nil)
+	return keys{private, public}, err
+}
+
+// keyPair is a cosign key pair with an empty password.
+func keyPair(t *testing.T) (private, public string) { return pair(t, 0) }
+
+// otherPair is another one.
+func otherPair(t *testing.T) (private, public string) { return pair(t, 1) }
+
+func pair(t *testing.T, n int) (private, public string) {
 	t.Helper()
-	private, public, err := attest.Keygen(filepath.Join(t.TempDir(), "cosign"), nil)
+	p, err := pairs[n]()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return private, public
+	return p.private, p.public
 }
 
 func signer(t *testing.T, key string) *attest.Signer {
 	t.Helper()
+	if s, ok := signers.Load(key); ok {
+		return s.(*attest.Signer)
+	}
 	s, err := attest.NewSigner(t.Context(), attest.SignerOptions{Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}
+	signers.Store(key, s)
 	return s
 }
 
