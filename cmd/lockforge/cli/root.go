@@ -35,7 +35,7 @@ func Run(ctx context.Context, p Process) int {
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		return report(ctx, p.Stderr, err)
+		return report(ctx, p.Stderr, a.usage(err))
 	}
 	return a.exitCode
 }
@@ -47,6 +47,8 @@ type app struct {
 	quiet    bool
 	progress string
 	cacheDir string
+	// started says that the command line was understood and a command runs.
+	started bool
 	// exitCode is set by a command whose result, without being an error, is a
 	// refusal: a denied image or a lock that has drifted.
 	exitCode int
@@ -74,6 +76,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.progress, "progress", "auto", "progress: auto, tty, plain or none")
 	flags.StringVar(&a.cacheDir, "cache-dir", "", "content store and build state (default $XDG_CACHE_HOME/lockforge)")
 	root.AddCommand(a.commands()...)
+	a.trackStart(root)
 	return root
 }
 
