@@ -31,5 +31,5 @@ fi
 
 if ! [ -x "$tools/bin/cosign" ]; then
   echo "setup: building cosign $cosign_version (some minutes)" >&2
-  GOTOOLCHAIN=local GOFLAGS=-buildvcs=false CGO_ENABLED=0 GOBIN=$tools/bin go install "github.com/sigstore/cosign/v2/cmd/cosign@$cosign_version"
+  GOTOOLCHAIN=local GOFLAGS="-trimpath -buildvcs=false" CGO_ENABLED=0 GOBIN=$tools/bin go install "github.com/sigstore/cosign/v2/cmd/cosign@$cosign_version"
 fi

@@ -16,19 +16,18 @@ import (
 )
 
 // TestRealWheelsImport unpacks the wheels of the folder $LOCKFORGE_WHEELS, a
-// resolution for Python 3.13, links them into a virtual environment, and runs
+// resolution, links them into a virtual environment, and runs
 // datahub in it.
 func TestRealWheelsImport(t *testing.T) {
-	dir := os.Getenv("LOCKFORGE_WHEELS")
-	if dir == "" {
-		testenv.Missing(t, "LOCKFORGE_WHEELS names no folder of wheels")
-	}
-	python := interpreter(t, "3.13")
-	spec := unpack.WheelsSpec{Epoch: epoch, Python: "3.13", Root: storeRoot}
+	files, version := testenv.Wheels(t)
+	minor := venv.Python(version)
+	python := interpreter(t, minor)
+	spec := unpack.WheelsSpec{Epoch: epoch, Python: minor, Root: storeRoot}
 	p := newPack()
 	var sites []*venv.SiteTree
-	for _, file := range realWheels(t, dir) {
-		content, err := os.ReadFile(filepath.Join(dir, file))
+	for _, path := range realWheels(t, files) {
+		file := filepath.Base(path)
+		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +35,7 @@ func TestRealWheelsImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		site, err := venv.Site(w, "3.13")
+		site, err := venv.Site(w, minor)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +44,7 @@ func TestRealWheelsImport(t *testing.T) {
 		sites = append(sites, site)
 		spec.Wheels = append(spec.Wheels, unpack.WheelFile{Input: p.add(file, content), Key: site.Key})
 	}
-	links, err := venv.Links(venv.Spec{Path: "/opt/datahub/venvs/real-bundled", StoreRoot: storeRoot, Python: "3.13"}, sites)
+	links, err := venv.Links(venv.Spec{Path: "/opt/datahub/venvs/real-bundled", StoreRoot: storeRoot, Python: minor}, sites)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +57,7 @@ func TestRealWheelsImport(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(out, "usr/bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(python, filepath.Join(out, "usr/bin/python3.13")); err != nil {
+	if err := os.Symlink(python, filepath.Join(out, "usr/bin/python"+version)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(filepath.Join(out, "opt/datahub/venvs/real-bundled/bin/python"), "-I", "-B", "-c", `
@@ -77,24 +76,19 @@ print(md.version("acryl-datahub"), datahub.__spec__.cached)`)
 }
 
 // realWheels lists the wheels that an image would hold: no installers.
-func realWheels(t *testing.T, dir string) []string {
+func realWheels(t *testing.T, files []string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.whl"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no wheels in %s: %v", dir, err)
-	}
-	var names []string
+	var kept []string
 	for _, file := range files {
-		name := filepath.Base(file)
-		f, err := wheel.ParseFilename(name)
+		f, err := wheel.ParseFilename(filepath.Base(file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if f.Name != "pip" && f.Name != "setuptools" {
-			names = append(names, name)
+			kept = append(kept, file)
 		}
 	}
-	return names
+	return kept
 }
 
 // checkTree checks that nothing dangles, and that the store holds what Site says.

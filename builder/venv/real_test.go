@@ -13,14 +13,8 @@ import (
 // TestRealWheels plans one virtual environment over all wheels of the folder
 // $LOCKFORGE_WHEELS, which is one resolution's result.
 func TestRealWheels(t *testing.T) {
-	dir := os.Getenv("LOCKFORGE_WHEELS")
-	if dir == "" {
-		testenv.Missing(t, "LOCKFORGE_WHEELS names no folder of wheels")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.whl"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no wheels in %s: %v", dir, err)
-	}
+	files, minor := testenv.Wheels(t)
+	python := venv.Python(minor)
 	var sites []*venv.SiteTree
 	for _, file := range files {
 		f, err := os.Open(file)
@@ -36,7 +30,7 @@ func TestRealWheels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		site, err := venv.Site(w, "3.13")
+		site, err := venv.Site(w, python)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -44,7 +38,7 @@ func TestRealWheels(t *testing.T) {
 		site.Key = site.Name + "-" + site.Version + "-0123456789ab"
 		sites = append(sites, site)
 	}
-	tree, err := venv.Links(venv.Spec{Path: "/opt/datahub/venvs/all-bundled", StoreRoot: "/opt/datahub/store", Python: "3.13"}, sites)
+	tree, err := venv.Links(venv.Spec{Path: "/opt/datahub/venvs/all-bundled", StoreRoot: "/opt/datahub/store", Python: python}, sites)
 	if err != nil {
 		t.Fatal(err)
 	}

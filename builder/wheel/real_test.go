@@ -12,14 +12,7 @@ import (
 // TestRealWheels reads every wheel of the folder $LOCKFORGE_WHEELS: strictness
 // that real wheels do not survive would be of no use.
 func TestRealWheels(t *testing.T) {
-	dir := os.Getenv("LOCKFORGE_WHEELS")
-	if dir == "" {
-		testenv.Missing(t, "LOCKFORGE_WHEELS names no folder of wheels")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.whl"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no wheels in %s: %v", dir, err)
-	}
+	files, _ := testenv.Wheels(t)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
