@@ -16,7 +16,7 @@ exceptions := [
 	},
 	{
 		"below": "/numba/np/ufunc/",
-		"sonames": {"libgomp.so.1", "libtbb.so.12"},
+		"sonames": {"libgomp.so.1", "libgomp.so.1.0.0", "libtbb.so.12"},
 		"reason": "optional thread pools; numba falls back to its own",
 	},
 ]

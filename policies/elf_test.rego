@@ -18,6 +18,11 @@ test_pass_exception if {
 	count(rule.allowed) == 1 with input as facts([awt])
 }
 
+test_pass_numba if {
+	pool := "/opt/datahub/store/numba-0.68.1-0123456789ab/numba/np/ufunc/omppool.so"
+	count(rule.deny) == 0 with input as facts([miss(pool, "libgomp.so.1"), miss(pool, "libgomp.so.1.0.0")])
+}
+
 test_deny if {
 	odbc := miss("/opt/datahub/store/pyodbc-5.2-0123456789ab/pyodbc.so", "libodbc.so.2")
 	some finding in rule.deny with input as facts([awt, odbc])
