@@ -17,7 +17,7 @@ import (
 type sample struct {
 	Wall     float64 `json:"wall"`               // seconds
 	CPU      float64 `json:"cpu"`                // user and system seconds of all processes waited for
-	RSS      int64   `json:"rss"`                // bytes, peak of the command itself
+	RSS      int64   `json:"rss"`                // bytes, peak of the command itself, polled
 	ChildRSS int64   `json:"childRSS,omitempty"` // bytes, highest peak among its direct children
 	Bytes    int64   `json:"bytes,omitempty"`    // size of the result
 }
@@ -50,36 +50,37 @@ func (r runner) run() (sample, error) {
 		return sample{}, err
 	}
 	stop := make(chan struct{})
-	peak := make(chan int64)
-	go func() { peak <- watchChildren(r.Process.Pid, stop) }()
+	peaks := make(chan sample)
+	go func() { peaks <- watch(r.Process.Pid, stop) }()
 	err := r.Wait()
+	took := time.Since(start).Seconds()
 	close(stop)
-	s := sample{Wall: time.Since(start).Seconds(), ChildRSS: <-peak}
+	s := <-peaks
+	s.Wall = took
 	if err != nil {
 		return s, fmt.Errorf("%s: %w\n%s", strings.Join(r.Args, " "), err, output.String())
 	}
-	usage := r.ProcessState.SysUsage().(*syscall.Rusage)
-	s.RSS = usage.Maxrss * 1024
 	s.CPU = (r.ProcessState.UserTime() + r.ProcessState.SystemTime()).Seconds()
 	return s, nil
 }
 
-// watchChildren polls the peak memory of a process's direct children: a child
-// that is still running, such as the build engine, is in no rusage yet.
-func watchChildren(pid int, stop <-chan struct{}) int64 {
-	var peak int64
-	tick := time.NewTicker(50 * time.Millisecond)
+// watch polls the peak memory of a process and of its direct children. The
+// rusage of a process that has ended tells neither: it mixes both, and leaves
+// out children that are still running, as the build engine may be.
+func watch(pid int, stop <-chan struct{}) (peak sample) {
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-stop:
 			return peak
 		case <-tick.C:
+			peak.RSS = max(peak.RSS, highWater(strconv.Itoa(pid)))
 			tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 			for _, task := range tasks {
 				children, _ := os.ReadFile(task)
 				for _, child := range strings.Fields(string(children)) {
-					peak = max(peak, highWater(child))
+					peak.ChildRSS = max(peak.ChildRSS, highWater(child))
 				}
 			}
 		}

@@ -82,6 +82,7 @@ type build struct {
 	stop       func()
 	solved     *solve.Result
 	image      *image.Image
+	proving    chan proved
 	proofs     []solve.Proof
 	found      []*findings
 	statements []attest.Statement
@@ -91,8 +92,9 @@ type build struct {
 // and hands it out. A denied image is neither signed nor pushed nor written:
 // the verdicts are in the result, and the error is fault.Denied.
 func (w *Workspace) Build(ctx context.Context, r BuildRequest) (*BuildResult, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	b := &build{w: w, req: r, result: &BuildResult{}, stop: func() {}}
-	defer func() { b.stop() }()
+	defer func() { cancel(); b.stop() }()
 	if err := b.readLock(); err != nil {
 		return nil, err
 	}
@@ -192,6 +194,8 @@ func (b *build) plan(context.Context) (any, error) {
 	return g, err
 }
 
+// solve starts the proofs as well: they need the steps' results and not the
+// compressed layers, which take as long to make.
 func (b *build) solve(ctx context.Context) (any, error) {
 	dir, err := b.w.makeImageDir(b.key)
 	if err != nil {
@@ -200,6 +204,11 @@ func (b *build) solve(ctx context.Context) (any, error) {
 	if b.client, b.stop, err = b.w.connect(ctx, b.lock.Layers.Compression); err != nil {
 		return nil, err
 	}
+	b.proving = make(chan proved, 1)
+	go func() {
+		proofs, err := solve.Prove(ctx, b.client, b.graph, opener(b.store), b.w.Progress)
+		b.proving <- proved{proofs, err}
+	}()
 	b.solved, err = solve.Run(ctx, b.client, b.graph, solve.Options{Open: opener(b.store), Layout: dir}, b.w.Progress)
 	if err != nil {
 		return nil, err
@@ -209,10 +218,20 @@ func (b *build) solve(ctx context.Context) (any, error) {
 	return b.solved, err
 }
 
+// proved is what the proofs came to.
+type proved struct {
+	proofs []solve.Proof
+	err    error
+}
+
 func (b *build) prove(ctx context.Context) (any, error) {
-	proofs, err := solve.Prove(ctx, b.client, b.graph, opener(b.store), b.w.Progress)
-	b.proofs = proofs
-	return proofs, err
+	select {
+	case p := <-b.proving:
+		b.proofs = p.proofs
+		return p.proofs, p.err
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Cancelled, ctx.Err(), "proving imports")
+	}
 }
 
 func (b *build) deliver(ctx context.Context) (err error) {
