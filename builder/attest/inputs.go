@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/lock"
@@ -37,6 +38,9 @@ func LockSource(l *lock.Lock) (Source, error) {
 func Materials(l *lock.Lock) []Material {
 	var all []Material
 	for _, p := range l.Platforms {
+		if sum, ok := strings.CutPrefix(p.Base.Image, "sha256:"); ok {
+			all = append(all, Material{Name: "base image for " + p.Platform, SHA256: sum, URI: "pkg:oci/base@" + url.QueryEscape(p.Base.Image)})
+		}
 		for _, d := range p.Debs {
 			all = append(all, Material{Name: d.Locked().Name, SHA256: d.SHA256,
 				URI: "pkg:deb/debian/" + d.Name + "@" + url.QueryEscape(d.Version) + "?arch=" + d.Arch})
