@@ -50,7 +50,10 @@ type Platform struct {
 type Base struct {
 	Suite    string    `yaml:"suite,omitempty" json:"suite,omitempty"`
 	Archives []Archive `yaml:"archives,omitempty" json:"archives,omitempty"`
-	Image    string    `yaml:"image,omitempty" json:"image,omitempty"` // digest of the base image
+	Image    string    `yaml:"image,omitempty" json:"image,omitempty"` // digest of the platform's manifest in the base image
+	// Layers are the diff IDs of the base's layers as they go into the image,
+	// lowest first: the base's own, or the one of its filtered copy.
+	Layers []string `yaml:"layers,omitempty" json:"layers,omitempty"`
 }
 
 // Archive is one signed Release that was used, for rollback checks.

@@ -145,8 +145,17 @@ func (c *checker) base(p *Platform, at string) {
 		c.failf("checking lock: %sbase: suite and image exclude each other", at)
 	case b.Image != "":
 		c.form(digestForm, b.Image, at+"base: image")
+		if len(b.Layers) == 0 {
+			c.failf("checking lock: %sbase: layers of the image are missing", at)
+		}
 	default:
 		c.oneOf(knownSuites, b.Suite, at+"base: suite")
+	}
+	if b.Image == "" && len(b.Layers) > 0 {
+		c.failf("checking lock: %sbase: layers without an image", at)
+	}
+	for _, layer := range b.Layers {
+		c.form(digestForm, layer, at+"base: layers")
 	}
 	for _, a := range b.Archives {
 		c.oneOf(knownArchives, a.Name, at+"base: archives")
