@@ -27,6 +27,12 @@ test_deny if {
 	finding.evidence == "mtime 1700000001, expected 1700000000"
 }
 
+test_base_layers_keep_their_times if {
+	late := entry(420, {"mtime": 1700000001})
+	count(rule.deny) == 0 with input as object.union(facts(late), {"expect": {"epoch": 1700000000, "base": 2}})
+	count(rule.deny) == 1 with input as object.union(facts(late), {"expect": {"epoch": 1700000000, "base": 1}})
+}
+
 test_missing_input if {
 	not rule.ready with input as {"entries": [entry(420, {})]}
 	not rule.ready with input as {"expect": {"writable": ["/tmp", "/var/lib/datahub-executor"], "epoch": 1700000000, "layers": 48}}

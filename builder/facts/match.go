@@ -22,6 +22,9 @@ type differences struct {
 	p     *lock.Platform
 	tree  *tree
 	epoch int64
+	// base is how many of the lowest layers are those of a base image. They
+	// are what they have to be when their diff IDs are.
+	base int
 
 	problems []error
 	count    int
@@ -59,6 +62,7 @@ func newDifferences(f *Facts, l *lock.Lock) (*differences, error) {
 		return nil, fault.Wrap(fault.LockDrift, err, "reading the lock's date")
 	}
 	d.epoch = resolved.Unix()
+	d.matchBase()
 	return d, nil
 }
 
@@ -70,6 +74,8 @@ func newDifferences(f *Facts, l *lock.Lock) (*differences, error) {
 //     with these hashes and sizes, and bytecode made from these very sources.
 //   - Each venv is a locked one, is made of links into the store directories of
 //     its locked wheels, and gives access to every file of them.
+//   - The layers of a base image, if there is one, are the locked ones, byte by
+//     byte; what follows is said of the other layers only.
 //   - The Debian packages are the locked ones, and each file outside the store
 //     and the venvs is a package's, with its checksum, or one that the build
 //     is known to generate.
@@ -86,11 +92,30 @@ func Match(f *Facts, l *lock.Lock) error {
 	d.debian()
 	d.metadata()
 	for _, p := range f.Problems {
+		if p.Layer < d.base {
+			continue
+		}
 		if key, _ := storeKey(p.Path); key != "" || strings.HasPrefix(p.Path, "var/lib/dpkg/") || strings.HasPrefix(p.Path, "usr/") {
 			d.add("%s: %s", p.Path, p.What)
 		}
 	}
 	return d.err()
+}
+
+// matchBase compares the lowest layers with the base image of the lock.
+func (d *differences) matchBase() {
+	want := d.p.Base.Layers
+	if len(d.f.Layers) < len(want) {
+		d.add("the image has %d layers, its base alone has %d", len(d.f.Layers), len(want))
+		return
+	}
+	for n, diffID := range want {
+		if got := d.f.Layers[n].DiffID; got != diffID {
+			d.add("layer %d is %s, that of the base image is %s", n+1, got, diffID)
+			return
+		}
+	}
+	d.base = len(want)
 }
 
 // Paths that are not 0755 directories, or not root's alone.
@@ -103,12 +128,18 @@ func (d *differences) entries() {
 		d.add("the image was created at %s, the lock says %s", f.Config.Created.Format(time.RFC3339), d.lock.Resolved)
 	}
 	for _, w := range f.Whiteouts {
+		if w.Layer < d.base {
+			continue
+		}
 		d.add("%s: layer %d removes it from the layers below", w.Path, w.Layer+1)
 	}
 	for n := range f.Entries {
 		e := &f.Entries[n]
+		if e.Layer < d.base {
+			continue
+		}
 		d.attributes(e)
-		if n > 0 && f.Entries[n-1].Path == e.Path && (e.Type != image.Dir || f.Entries[n-1].Type != image.Dir) {
+		if n > 0 && f.Entries[n-1].Path == e.Path && f.Entries[n-1].Layer >= d.base && (e.Type != image.Dir || f.Entries[n-1].Type != image.Dir) {
 			d.add("%s: it is in layer %d and in layer %d", e.Path, f.Entries[n-1].Layer+1, e.Layer+1)
 		}
 	}

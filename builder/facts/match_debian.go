@@ -19,9 +19,10 @@ var generated = []string{
 }
 
 // debian compares the OS part with the locked packages. On a base image there
-// are none: its digest is what the lock holds.
+// are none, and what lies above its layers is generated.
 func (d *differences) debian() {
 	if d.p.Base.Image != "" {
+		d.system(nil)
 		return
 	}
 	locked := map[string]string{}
@@ -45,8 +46,15 @@ func (d *differences) debian() {
 	for _, key := range sortedKeys(locked) {
 		d.add("package %s is locked and not installed", key)
 	}
+	d.system(owned)
+}
+
+// system checks what is not a base image's; owned maps paths to MD5 sums.
+func (d *differences) system(owned map[string]string) {
 	for n := range d.f.Entries {
-		d.systemEntry(&d.f.Entries[n], owned)
+		if e := &d.f.Entries[n]; e.Layer >= d.base {
+			d.systemEntry(e, owned)
+		}
 	}
 }
 

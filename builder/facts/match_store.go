@@ -197,8 +197,15 @@ func (m *matcher) planSystem(programs []string) error {
 // compiled from is in its header.
 func (m *matcher) compare() {
 	seen := map[string]bool{}
+	baseDir := "" // the last directory of the base: the same path of higher layers follows
 	for n := range m.f.Entries {
 		e := &m.f.Entries[n]
+		if e.Layer < m.base {
+			if e.Type == image.Dir {
+				baseDir = e.Path
+			}
+			continue
+		}
 		seen[e.Path] = true
 		want, ok := m.want[e.Path]
 		switch {
@@ -206,7 +213,7 @@ func (m *matcher) compare() {
 			m.entry(e, want)
 		case e.Type == image.File && strings.HasSuffix(e.Path, ".pyc"):
 			m.compiled(e)
-		case e.Type == image.Dir && (path.Base(e.Path) == "__pycache__" || e.Path == "."):
+		case e.Type == image.Dir && (path.Base(e.Path) == "__pycache__" || e.Path == "." || e.Path == baseDir):
 		default:
 			m.add("%s: neither locked nor made by the build", e.Path)
 		}

@@ -39,7 +39,7 @@ func FromFacts(f *facts.Facts, p Promise) Input {
 		ELF:           elf(f.ELF),
 		Packages:      &Packages{Installed: Installed(f), Documented: p.Documented},
 		Distributions: []Distribution{},
-		Expect:        expect(p.Lock),
+		Expect:        expect(p.Lock, f.Platform),
 		Reviewed:      reviewed(p.Lock, f.Platform),
 		Allow:         []Allow{},
 	}
@@ -88,12 +88,17 @@ func Installed(f *facts.Facts) []Package {
 
 // expect says what a lock promises. Without one only the directories for
 // state are known, and the rules about the rest find nothing to go by.
-func expect(l *lock.Lock) *Expect {
+func expect(l *lock.Lock, platform string) *Expect {
 	e := &Expect{Writable: []string{"/tmp", contract.StatePath}}
 	if l == nil {
 		return e
 	}
 	e.Layers = l.Layers.Budget
+	for _, p := range l.Platforms {
+		if p.Platform == platform {
+			e.Base = len(p.Base.Layers)
+		}
+	}
 	if resolved, err := time.Parse(time.DateOnly, l.Resolved); err == nil {
 		epoch := resolved.Unix()
 		e.Epoch = &epoch

@@ -144,6 +144,7 @@ type Expect struct {
 	Writable []string `json:"writable"` // directories left to the running user, such as /tmp
 	Epoch    *int64   `json:"epoch"`    // modification time of every entry, seconds since 1970; nil: not known
 	Layers   int      `json:"layers"`   // highest number of layers; 0: not known
+	Base     int      `json:"base"`     // how many of the lowest layers are a base image's, locked by their hashes
 }
 
 // Reviewed is a start-up file that the manifest accepts.
