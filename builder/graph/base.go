@@ -18,7 +18,8 @@ import (
 type base struct {
 	states []llb.State
 	layers []Layer
-	given  bool // an image that was handed in
+	// compiled says that the standard library has bytecode already.
+	compiled bool
 }
 
 // root is a file system with an interpreter.
@@ -98,7 +99,7 @@ func (b *builder) imageBase(p *lock.Platform) (*base, error) {
 		b.content.Stored[sha] = size
 	}
 	state := llb.OCILayout(baseReference+given.Manifest, llb.OCIStore("", StoreID), llb.WithCustomName(inputPrefix+"base image"))
-	made := &base{states: []llb.State{state}, given: true}
+	made := &base{states: []llb.State{state}, compiled: given.Bytecode}
 	for i, what := range given.Layers {
 		made.layers = append(made.layers, Layer{Name: fmt.Sprintf("base-%02d", i), What: what})
 	}
@@ -136,7 +137,7 @@ func (a *assembly) interpreter() (llb.State, error) {
 }
 
 // addBase adds the OS and the interpreter, and the bytecode of the
-// interpreter's own modules where the OS part is made here.
+// interpreter's own modules where the OS part does not have it.
 func (a *assembly) addBase() error {
 	b, err := a.base(a.p)
 	if err != nil {
@@ -144,7 +145,7 @@ func (a *assembly) addBase() error {
 	}
 	a.states = append(a.states, b.states...)
 	a.layers = append(a.layers, b.layers...)
-	if b.given {
+	if b.compiled {
 		return nil
 	}
 	root, err := a.interpreter()

@@ -154,7 +154,11 @@ func (b *builder) platform(p *lock.Platform) (*Platform, *image, error) {
 		}
 	}
 	if len(a.layers) > b.lock.Layers.Budget {
-		return nil, nil, fault.New(fault.Manifest, "%s: %d layers, the budget is %d", p.Platform, len(a.layers), b.lock.Layers.Budget)
+		err := fault.New(fault.Manifest, "%s: %d layers, the budget is %d", p.Platform, len(a.layers), b.lock.Layers.Budget)
+		if n := len(p.Base.Layers); n > 1 {
+			return nil, nil, err.Hint("%d of them are the base's: raise layers.budget to %d, or set base.flatten, and lock again", n, len(a.layers))
+		}
+		return nil, nil, err.Hint("raise layers.budget to %d and lock again", len(a.layers))
 	}
 	root := llb.Merge(a.states, llb.WithCustomName(inputPrefix+"merge of "+p.Platform))
 	definition, err := b.marshal(root)

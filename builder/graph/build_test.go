@@ -301,7 +301,7 @@ func TestABaseImageTakesThePlaceOfTheOS(t *testing.T) {
 		t.Errorf("a base image that was not handed in: %v", err)
 	}
 	f.inputs.Bases = map[string]BaseImage{p.Platform: {
-		Manifest: p.Base.Image, Blobs: map[string]int64{manifestSHA: 7}, Layers: []string{"rootfs", "python"},
+		Manifest: p.Base.Image, Blobs: map[string]int64{manifestSHA: 7}, Layers: []string{"rootfs", "python"}, Bytecode: true,
 	}}
 	g := f.build(t)
 	var names []string
@@ -310,6 +310,12 @@ func TestABaseImageTakesThePlaceOfTheOS(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"base-00", "base-01", "wheel-large"}, names); d != "" {
 		t.Error(d)
+	}
+	bare := f.inputs.Bases[p.Platform]
+	bare.Bytecode = false
+	f.inputs.Bases[p.Platform] = bare
+	if with, without := len(g.Platforms[0].Layers), len(f.build(t).Platforms[0].Layers); without != with+1 {
+		t.Errorf("%d layers over a base with bytecode, %d over one without", with, without)
 	}
 	if g.Content.Stored[manifestSHA] != 7 {
 		t.Errorf("stored content %v, want the base's manifest", g.Content.Stored)

@@ -24,4 +24,5 @@ type BaseImage struct {
 	Manifest string           // digest of the image manifest, "sha256:<hex>"
 	Blobs    map[string]int64 // sizes of manifest, configuration and layers, by SHA-256 (hex)
 	Layers   []string         // descriptions, bottom to top, one per layer
+	Bytecode bool             // its standard library has bytecode
 }
