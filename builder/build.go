@@ -77,6 +77,7 @@ type build struct {
 	lockDigest string
 	key        string
 	store      *store.Store
+	bases      map[string]graph.BaseImage
 	graph      *graph.Graph
 	client     *solve.Client
 	stop       func()
@@ -183,12 +184,20 @@ func (b *build) fetch(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.bases, err = b.w.fetchBases(ctx, b.req.Manifest, b.lock, blobs); err != nil {
+		return nil, err
+	}
+	if err := b.w.checkBases(ctx, b.req.Manifest, b.lock, blobs, b.bases); err != nil {
+		return nil, err
+	}
 	return fetched, b.w.buildSdists(ctx, b.req.Manifest, b.lock, blobs)
 }
 
 func (b *build) plan(context.Context) (any, error) {
 	step := b.w.Progress.Begin("checking and arranging the locked files")
-	g, err := graph.Build(b.req.Manifest, b.lock, b.w.graphInputs(b.store, b.lockDigest))
+	inputs := b.w.graphInputs(b.store, b.lockDigest)
+	inputs.Bases = b.bases
+	g, err := graph.Build(b.req.Manifest, b.lock, inputs)
 	step.End(err)
 	b.graph = g
 	return g, err

@@ -34,6 +34,9 @@ func (w *Workspace) Fetch(ctx context.Context, m *manifest.Manifest, l *lock.Loc
 	if err := addLocalWheels(m, l, blobs); err != nil {
 		return nil, err
 	}
+	if _, err := w.fetchBases(ctx, m, l, blobs); err != nil {
+		return nil, err
+	}
 	return w.fetch(ctx, m, l.Files(), blobs)
 }
 

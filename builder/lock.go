@@ -49,7 +49,11 @@ func (w *Workspace) Lock(ctx context.Context, r LockRequest) (*LockResult, error
 	if err != nil {
 		return nil, err
 	}
-	p, err := w.plan(ctx, r.Manifest, indexes)
+	given, err := w.inspectBase(ctx, r.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	p, err := w.plan(ctx, r.Manifest, indexes, given)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +61,7 @@ func (w *Workspace) Lock(ctx context.Context, r LockRequest) (*LockResult, error
 	if err != nil && !fault.Is(err, fault.LockMissing) && !fault.Is(err, fault.LockDrift) {
 		return nil, err
 	}
-	l, err := w.resolve(ctx, r, p, indexes, previous)
+	l, err := w.resolve(ctx, r, resolution{p, indexes, given, previous})
 	if err != nil {
 		return nil, err
 	}
@@ -70,18 +74,27 @@ func (w *Workspace) Lock(ctx context.Context, r LockRequest) (*LockResult, error
 	return result, lock.Write(r.Path, l)
 }
 
+// resolution is what a lock is resolved from.
+type resolution struct {
+	plan     *plan.Plan
+	indexes  *index.Set
+	given    *givenBase // nil where the OS part is assembled from packages
+	previous *lock.Lock // nil where there is none
+}
+
 // resolve asks for OS packages first: wheels that have to be built from
 // source archives are built on them.
-func (w *Workspace) resolve(ctx context.Context, r LockRequest, p *plan.Plan, indexes *index.Set, previous *lock.Lock) (*lock.Lock, error) {
+func (w *Workspace) resolve(ctx context.Context, r LockRequest, from resolution) (*lock.Lock, error) {
+	p, previous := from.plan, from.previous
 	blobs, err := store.Open(w.CacheDir)
 	if err != nil {
 		return nil, err
 	}
-	bases, err := w.resolveOS(ctx, p, previous)
+	bases, glibc, err := w.resolveBase(ctx, from, blobs)
 	if err != nil {
 		return nil, err
 	}
-	client := w.client(indexes)
+	client := w.client(from.indexes)
 	defer client.Close()
 	l := &lock.Lock{
 		Version:    1,
@@ -94,6 +107,7 @@ func (w *Workspace) resolve(ctx context.Context, r LockRequest, p *plan.Plan, in
 	defer sdists.close()
 	python, err := pypi.Resolve(ctx, pypi.Request{
 		Plan:       p,
+		Glibc:      glibc,
 		Dir:        filepath.Dir(r.Manifest.Path),
 		Index:      client,
 		Store:      blobs,
@@ -115,6 +129,19 @@ func (w *Workspace) resolve(ctx context.Context, r LockRequest, p *plan.Plan, in
 		l.Platforms = append(l.Platforms, platform)
 	}
 	return l, nil
+}
+
+// resolveBase locks what every platform begins with, in the plan's order. The
+// version of glibc is "" where the suite decides it.
+func (w *Workspace) resolveBase(ctx context.Context, from resolution, blobs *store.Store) (bases []*lock.Platform, glibc string, err error) {
+	if from.given == nil {
+		bases, err = w.resolveOS(ctx, from.plan, from.previous)
+		return bases, "", err
+	}
+	step := w.Progress.Begin("storing the base image")
+	bases, err = from.given.lock(ctx, from.plan.Manifest, blobs)
+	step.End(err)
+	return bases, from.given.glibc, err
 }
 
 // resolveOS locks the OS packages of every platform, in the plan's order.

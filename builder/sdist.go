@@ -27,6 +27,7 @@ type sdistBuilder struct {
 	store    *store.Store
 
 	turn   chan struct{} // one at a time; made by newSdistBuilder
+	bases  map[string]graph.BaseImage
 	client *solve.Client
 	stop   func()
 }
@@ -46,7 +47,9 @@ func (b *sdistBuilder) BuildWheel(ctx context.Context, s lock.Sdist, tools []loc
 	if err := b.prepare(ctx, s); err != nil {
 		return "", "", 0, err
 	}
-	g, err := graph.Sdist(b.manifest, b.lock, b.platform, s, tools, b.w.graphInputs(b.store, ""))
+	inputs := b.w.graphInputs(b.store, "")
+	inputs.Bases = b.bases
+	g, err := graph.Sdist(b.manifest, b.lock, b.platform, s, tools, inputs)
 	if err != nil {
 		return "", "", 0, err
 	}
@@ -71,6 +74,10 @@ func (b *sdistBuilder) prepare(ctx context.Context, s lock.Sdist) (err error) {
 		debs = append(debs, d.Locked())
 	}
 	if _, err := b.w.fetch(ctx, b.manifest, debs, b.store); err != nil {
+		return err
+	}
+	b.bases, err = b.w.fetchBases(ctx, b.manifest, &lock.Lock{Platforms: []*lock.Platform{b.platform}}, b.store)
+	if err != nil {
 		return err
 	}
 	b.client, b.stop, err = b.w.connect(ctx, b.manifest.Layers.Compression)

@@ -58,15 +58,23 @@ func (w *Workspace) Plan(ctx context.Context, m *manifest.Manifest) (*plan.Plan,
 	if err != nil {
 		return nil, err
 	}
-	return w.plan(ctx, m, indexes)
+	given, err := w.inspectBase(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return w.plan(ctx, m, indexes, given)
 }
 
-func (w *Workspace) plan(ctx context.Context, m *manifest.Manifest, indexes *index.Set) (*plan.Plan, error) {
+func (w *Workspace) plan(ctx context.Context, m *manifest.Manifest, indexes *index.Set, given *givenBase) (*plan.Plan, error) {
 	offered, err := w.Catalog(ctx, indexes, m.CLI.Version)
 	if err != nil {
 		return nil, err
 	}
-	return plan.New(m, plan.Options{Catalog: offered, Indexes: indexes.Describe()})
+	options := plan.Options{Catalog: offered, Indexes: indexes.Describe()}
+	if given != nil {
+		options.Python = given.python
+	}
+	return plan.New(m, options)
 }
 
 // Catalog returns what a CLI release offers.
