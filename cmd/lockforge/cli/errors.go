@@ -63,7 +63,7 @@ func sourceLine(pos fault.Pos) (string, bool) {
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		if n == pos.Line {
-			return strings.ReplaceAll(lines.Text(), "\t", " "), true
+			return presentable(lines.Text()), true
 		}
 	}
 	return "", false
