@@ -190,6 +190,7 @@ func (d *differences) metadata() {
 	if b.ManifestDigest != d.lock.Manifest || b.Python != d.p.Python {
 		d.add("the image says manifest %s and Python %s, the lock %s and %s", b.ManifestDigest, b.Python, d.lock.Manifest, d.p.Python)
 	}
+	d.lockDigest(b.LockDigest)
 	want := map[string]lock.Venv{}
 	for _, v := range d.p.Venvs {
 		want[v.Dir] = v

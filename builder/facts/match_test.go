@@ -3,6 +3,7 @@ package facts_test
 import (
 	"archive/tar"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,13 +123,32 @@ func TestMatchFindsEveryDifference(t *testing.T) {
 		"metadata.json not JSON":    edit("opt/datahub/venvs/metadata.json", func(e *imagetest.Entry) { e.Body = "{" }),
 		"metadata.json other venvs": edit("opt/datahub/venvs/metadata.json", func(e *imagetest.Entry) { e.Body = strings.Replace(e.Body, "mysql-bundled", "mssql-bundled", 1) }),
 		"build of another manifest": edit("build_info.json", func(e *imagetest.Entry) { e.Body = strings.Replace(e.Body, "abab", "cdcd", 1) }),
-		"lock lost a wheel":         func(_ *testing.T, l *factstest.Locked) { p := l.Lock.Platforms[0]; p.Wheels = p.Wheels[1:] },
+		"build of another lock": edit("build_info.json", func(e *imagetest.Entry) {
+			e.Body = strings.Replace(e.Body, factstest.LockMark, "sha256:"+strings.Repeat("0", 64), 1)
+		}),
+		"build of no lock": edit("build_info.json", func(e *imagetest.Entry) { e.Body = strings.Replace(e.Body, factstest.LockMark, "", 1) }),
+		"lock lost a wheel": func(_ *testing.T, l *factstest.Locked) {
+			p := l.Lock.Platforms[0]
+			lost := p.Wheels[len(p.Wheels)-2].File // google-two
+			p.Wheels = slices.DeleteFunc(p.Wheels, func(w lock.Wheel) bool { return w.File == lost })
+			for n := range p.Venvs {
+				p.Venvs[n].Wheels = slices.DeleteFunc(p.Venvs[n].Wheels, func(file string) bool { return file == lost })
+			}
+		},
 		"lock has one more venv": func(_ *testing.T, l *factstest.Locked) {
 			p := l.Lock.Platforms[0]
-			p.Venvs = append(p.Venvs, lock.Venv{Dir: "more-bundled"})
+			more := p.Venvs[0]
+			more.Dir, more.Label, more.Plugins, more.Links = "more-bundled", "more", []string{"more"}, nil
+			p.Venvs = append(p.Venvs, more)
 		},
-		"lock of another platform": func(_ *testing.T, l *factstest.Locked) { l.Lock.Platforms[0].Platform = "linux/arm64" },
-		"lock of another day":      func(_ *testing.T, l *factstest.Locked) { l.Lock.Resolved = "2026-01-03" },
+		"lock of another platform": func(_ *testing.T, l *factstest.Locked) {
+			p := l.Lock.Platforms[0]
+			p.Platform = "linux/arm64"
+			for n := range p.Debs {
+				p.Debs[n].Arch = "arm64"
+			}
+		},
+		"lock of another day": func(_ *testing.T, l *factstest.Locked) { l.Lock.Resolved = "2026-01-03" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := good.Clone(t)

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,7 +17,6 @@ import (
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
 	"github.com/lockforge/lockforge/builder/internal/testenv"
-	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/policy"
 	"github.com/lockforge/lockforge/builder/sbom"
@@ -50,7 +48,6 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	x.locked.Image.Config["Env"] = closedEnv
-	x.locked.Lock.Platforms[0].Base.Archives = []lock.Archive{{Name: "main", Date: imagetest.Epoch.Format(time.RFC3339)}}
 	x.locked.Lock.Manifest = request.Digest()
 	for path, text := range map[string]string{
 		"etc/pip.conf":   "[global]\nindex-url = http://127.0.0.1:1/simple\n",

@@ -62,7 +62,9 @@ func New(t testing.TB) *Locked {
 	s, err := store.Open(t.TempDir())
 	must(t, err)
 	l := &Locked{Store: s}
-	p := &lock.Platform{Platform: "linux/amd64", Python: string(python), Base: lock.Base{Suite: "trixie"}}
+	p := &lock.Platform{Platform: "linux/amd64", Python: string(python), Base: lock.Base{
+		Suite: "trixie", Archives: []lock.Archive{{Name: "main", Date: imagetest.Epoch.Format(time.RFC3339)}},
+	}}
 	l.Lock = &lock.Lock{
 		Version: 1, Manifest: "sha256:" + strings.Repeat("ab", 32), Resolved: imagetest.Epoch.Format(time.DateOnly), CLIVersion: "1.7.0",
 		Layers: lock.Layers{Budget: 48, Buckets: 2, OwnAbove: 1 << 20, Compression: "zstd"}, Platforms: []*lock.Platform{p},
@@ -97,11 +99,24 @@ func (l *Locked) Clone(t testing.TB) *Locked {
 	return c
 }
 
+// LockMark stands in the entries for the digest of the lock, which Write puts
+// into its place: tests change the lock before they write the image.
+const LockMark = "sha256:the-lock"
+
 // Write writes the image into an OCI layout and returns the reference of it.
 func (l *Locked) Write(t testing.TB) string {
 	t.Helper()
+	text, err := lock.Marshal(l.Lock)
+	must(t, err)
+	sum := sha256.Sum256(text)
+	img := l.Clone(t).Image
+	for _, layer := range img.Layers {
+		for i := range layer.Entries {
+			layer.Entries[i].Body = strings.ReplaceAll(layer.Entries[i].Body, LockMark, "sha256:"+hex.EncodeToString(sum[:]))
+		}
+	}
 	dir := t.TempDir()
-	imagetest.Layout(t, dir, l.Image)
+	imagetest.Layout(t, dir, img)
 	return "oci:" + dir
 }
 
@@ -270,7 +285,7 @@ func (l *Locked) config(t testing.TB, p *lock.Platform) {
 		metadata.BundledPlugins = append(metadata.BundledPlugins, v.Plugins...)
 		metadata.Venvs = append(metadata.Venvs, contract.Venv{Dir: v.Dir, Plugins: v.Plugins, Links: v.Links})
 	}
-	build := contract.BuildInfo{Tool: "lockforge", CLIVersion: l.Lock.CLIVersion, Python: p.Python, ManifestDigest: l.Lock.Manifest}
+	build := contract.BuildInfo{Tool: "lockforge", CLIVersion: l.Lock.CLIVersion, Python: p.Python, ManifestDigest: l.Lock.Manifest, LockDigest: LockMark}
 	venvs := strings.TrimPrefix(contract.DefaultVenvPath, "/")
 	l.layer(t, []imagetest.Entry{
 		imagetest.File("etc/pip.conf", "[global]\nno-index = true\n"), imagetest.File("etc/uv/uv.toml", "no-index = true\n"),
