@@ -9,6 +9,7 @@ import (
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
 
+	"github.com/lockforge/lockforge/builder/graph"
 	"github.com/lockforge/lockforge/builder/progress"
 )
 
@@ -139,7 +140,8 @@ func (v *vertex) write(data string) {
 	v.partial = lines[len(lines)-1]
 	for _, line := range lines[:len(lines)-1] {
 		v.log = append(v.log, line)
-		if v.step != nil && !v.ended {
+		// What a proof reports is for this program.
+		if v.step != nil && !v.ended && !strings.HasPrefix(line, graph.ProofPrefix) {
 			v.step.Log(line)
 		}
 	}
