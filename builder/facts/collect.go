@@ -11,6 +11,7 @@ import (
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
+	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/executor/contract"
 	"golang.org/x/sync/errgroup"
 )
@@ -117,7 +118,7 @@ func (f *Facts) read(scanners []*scanner, visible *tree) {
 	for n := range f.Python {
 		d := &f.Python[n]
 		d.Record = records[place{d.Path, d.Layer}]
-		if toolDistributions[d.Name] {
+		if _, is := lock.Installer(d.Name); is {
 			f.Tools = append(f.Tools, Tool{d.Path, d.Layer, "installer", d.Name, "metadata"})
 		}
 	}

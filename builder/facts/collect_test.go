@@ -17,6 +17,7 @@ import (
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
 	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/builder/lock"
 )
 
 // of makes the facts of an image of the given layers.
@@ -142,6 +143,27 @@ func TestCollectKnowsRealProgramsByContent(t *testing.T) {
 		}
 		if got := tools(of(t, []imagetest.Entry{imagetest.File("opt/lib/libx.so", string(raw))})); !slices.Contains(got, "opt/lib/libx.so "+want) {
 			t.Errorf("%s: got %q, want %q", file, got, want)
+		}
+	}
+}
+
+// Every distribution that the lock leaves out is found where it is there after
+// all, by its metadata and as a wheel in an archive.
+func TestCollectFindsEveryInstallerOfTheLock(t *testing.T) {
+	names := lock.Installers()
+	if len(names) < 20 {
+		t.Fatalf("only %d installers are known", len(names))
+	}
+	for _, name := range names {
+		file := strings.ReplaceAll(name, "-", "_") + "-1"
+		got := tools(of(t, []imagetest.Entry{
+			imagetest.File("a/"+file+".dist-info/METADATA", "Name: "+name+"\nVersion: 1\n"),
+			imagetest.File("b.zip", archive(t, file+"-py3-none-any.whl")),
+		}))
+		for _, want := range []string{"a/" + file + ".dist-info installer " + name + " metadata", "b.zip installer " + name + " archive"} {
+			if !slices.Contains(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
 		}
 	}
 }

@@ -111,12 +111,6 @@ func lastElements(p string, n int) string {
 	return p[at+1:]
 }
 
-// toolDistributions are the projects whose installed metadata tells of an installer.
-var toolDistributions = map[string]bool{
-	"pip": true, "uv": true, "setuptools": true, "wheel": true, "virtualenv": true, "poetry": true, "poetry-core": true, "pipx": true, "pdm": true,
-	"hatch": true, "hatchling": true, "build": true, "pipenv": true, "pex": true, "conda": true, "mamba": true, "installer": true, "flit": true, "flit-core": true, "distlib": true,
-}
-
 // signature tells a program by strings that its developers put in; all must
 // be there.
 type signature struct {

@@ -6,6 +6,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/lockforge/lockforge/builder/lock"
+	"github.com/lockforge/lockforge/builder/wheel"
 )
 
 // maxZipTail is how far from its end a ZIP archive's end record may lie: the
@@ -34,7 +37,8 @@ func toolsInZip(r io.ReaderAt, size int64) ([]string, error) {
 		name := toolModule(f.Name)
 		if name == "" && strings.HasSuffix(f.Name, ".whl") {
 			project, _, _ := strings.Cut(f.Name[strings.LastIndexByte(f.Name, '/')+1:], "-")
-			if toolDistributions[project] {
+			project = wheel.NormalizeName(project)
+			if _, is := lock.Installer(project); is {
 				name = project
 			}
 		}

@@ -1,23 +1,35 @@
 package lock
 
+import (
+	"maps"
+	"slices"
+)
+
 // installers are the distributions that can put further code into an
-// environment. None of them is shipped, whoever declares it.
+// environment, the backends that build wheels included. None of them is
+// shipped, whoever declares it, and none may be found in an image: facts and
+// with them the policy go by this table too.
 var installers = map[string]string{
 	"build":       "builds packages",
 	"conda":       "installs packages",
+	"distlib":     "installs wheels",
 	"distribute":  "installs packages",
 	"ensurepip":   "installs packages",
 	"flit":        "installs packages",
+	"flit-core":   "builds wheels",
 	"hatch":       "installs packages",
+	"hatchling":   "builds wheels",
 	"installer":   "installs wheels",
 	"mamba":       "installs packages",
 	"micropipenv": "installs packages",
 	"pdm":         "installs packages",
+	"pex":         "makes environments",
 	"pip":         "installs packages",
 	"pip-tools":   "installs packages",
 	"pipenv":      "installs packages",
 	"pipx":        "installs packages",
 	"poetry":      "installs packages",
+	"poetry-core": "builds wheels",
 	"rye":         "installs packages",
 	"setuptools":  "builds and installs packages",
 	"uv":          "installs packages",
@@ -31,3 +43,6 @@ func Installer(name string) (what string, ok bool) {
 	what, ok = installers[name]
 	return what, ok
 }
+
+// Installers lists the names that Installer knows, sorted.
+func Installers() []string { return slices.Sorted(maps.Keys(installers)) }
