@@ -23,14 +23,17 @@ func (f *networkFlags) register(cmd *cobra.Command) {
 
 // engineFlags select the BuildKit that builds.
 type engineFlags struct {
-	address string
-	runc    string
+	builder.EngineOptions
 }
 
 func (f *engineFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.address, "buildkit-addr", "", "BuildKit to use instead of the embedded one (default $BUILDKIT_HOST)")
-	flags.StringVar(&f.runc, "runc", "", "OCI runtime of the embedded BuildKit (default: runc on PATH)")
+	flags.StringVar(&f.Address, "buildkit-addr", "", "BuildKit to use instead of the embedded one (default $BUILDKIT_HOST)")
+	flags.StringVar(&f.CA, "tlscacert", "", "authority that signed the certificate of a BuildKit at tcp://")
+	flags.StringVar(&f.Cert, "tlscert", "", "client certificate for it")
+	flags.StringVar(&f.Key, "tlskey", "", "key of the client certificate")
+	flags.StringVar(&f.ServerName, "tlsservername", "", "name in its certificate, where it is not the address")
+	flags.StringVar(&f.Runc, "runc", "", "OCI runtime of the embedded BuildKit (default: runc on PATH)")
 }
 
 // workspace collects what the builder needs to know of this process. stop ends
@@ -54,7 +57,9 @@ func (a *app) workspace(net networkFlags) (w *builder.Workspace, stop func()) {
 }
 
 func (a *app) engineOptions(w *builder.Workspace, f engineFlags) {
-	w.Engine.Address, w.Engine.Runc = f.address, f.runc
+	self := w.Engine.Self
+	w.Engine = f.EngineOptions
+	w.Engine.Self = self
 	if w.Engine.Address == "" {
 		w.Engine.Address = a.getenv("BUILDKIT_HOST")
 	}
