@@ -156,7 +156,16 @@ func (a *assembly) addBase() error {
 	if err != nil {
 		return err
 	}
-	bytecode := step{name: "python: bytecode of the standard library", command: "stdlib", program: a.program, spec: spec, root: &root}.run()
-	a.add(bytecode[0], Layer{Name: "python-bytecode", What: "bytecode of Python's own modules"})
+	compile := step{
+		name: "python: bytecode of the standard library" + forPlatform(a.builder, a.p), command: "stdlib",
+		program: a.program, spec: spec, root: &root,
+	}
+	if a.p.Platform != a.target.OS+"/"+a.target.Architecture {
+		// The interpreter that can run here compiles the other one's modules:
+		// a few of them, such as _sysconfigdata, are named after the machine.
+		modules := b.root()
+		compile.modules = &modules
+	}
+	a.add(compile.run()[0], Layer{Name: "python-bytecode", What: "bytecode of Python's own modules"})
 	return nil
 }

@@ -12,6 +12,8 @@ const (
 	specPath    = "/in/spec.json"
 	packPath    = "/in/pack"
 	outPath     = "/out"
+	// modulesPath is another root file system, whose modules are compiled.
+	modulesPath = "/in/root"
 )
 
 // step is one run of the unpack program: no network, read-only inputs, and
@@ -24,6 +26,7 @@ type step struct {
 	pack    string            // hash of the pack, or ""
 	files   map[string]string // further input files: path to hash
 	root    *llb.State        // the root file system; nil where the program needs none
+	modules *llb.State        // where modules are, if not in root
 	outputs []string          // paths of outputs; /out where empty
 }
 
@@ -36,8 +39,12 @@ func (s step) run() []llb.State {
 	for at, sha := range s.files {
 		inputs[at] = sha
 	}
+	args := []string{programPath, s.command}
+	if s.modules != nil {
+		args = append(args, "-root", modulesPath)
+	}
 	opts := []llb.RunOption{
-		llb.Args([]string{programPath, s.command}),
+		llb.Args(args),
 		llb.Network(llb.NetModeNone),
 		llb.WithCustomName(s.name),
 		llb.AddMount(programPath, blob(s.program, programMode, "unpack"), llb.SourcePath(blobFile), llb.Readonly),
@@ -50,6 +57,9 @@ func (s step) run() []llb.State {
 	if s.root != nil {
 		root = *s.root
 		opts = append(opts, llb.ReadonlyRootFS())
+	}
+	if s.modules != nil {
+		opts = append(opts, llb.AddMount(modulesPath, *s.modules, llb.Readonly))
 	}
 	exec := root.Run(opts...)
 	outputs := s.outputs
