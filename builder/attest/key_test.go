@@ -63,12 +63,13 @@ func TestSignerNeedsOneKey(t *testing.T) {
 	token := &attest.Keyless{Token: "x", Fulcio: "http://127.0.0.1:1", TSA: "http://127.0.0.1:1"}
 	private, _ := keyPair(t)
 	for name, options := range map[string]attest.SignerOptions{
-		"nothing":      {},
-		"both":         {Key: private, Keyless: token},
-		"missing file": {Key: private + ".missing"},
-		"no token":     {Keyless: &attest.Keyless{Fulcio: token.Fulcio, TSA: token.TSA}},
-		"no authority": {Keyless: &attest.Keyless{Token: "x", TSA: token.TSA}},
-		"no witness":   {Keyless: &attest.Keyless{Token: "x", Fulcio: token.Fulcio}},
+		"nothing":                  {},
+		"both":                     {Key: private, Keyless: token},
+		"missing file":             {Key: private + ".missing"},
+		"no token":                 {Keyless: &attest.Keyless{Fulcio: token.Fulcio, TSA: token.TSA}},
+		"no authority":             {Keyless: &attest.Keyless{Token: "x", TSA: token.TSA}},
+		"no witness":               {Keyless: &attest.Keyless{Token: "x", Fulcio: token.Fulcio}},
+		"a log that tells no time": {Keyless: &attest.Keyless{Token: "x", Fulcio: token.Fulcio, Rekor: token.Fulcio}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := attest.NewSigner(t.Context(), options); !fault.Is(err, fault.Usage) {

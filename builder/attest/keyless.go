@@ -21,7 +21,7 @@ import (
 type Keyless struct {
 	Token    string // OIDC identity token of the signer
 	Fulcio   string // URL
-	TSA      string // URL of an RFC 3161 endpoint, or ""
+	TSA      string // URL of an RFC 3161 endpoint; "" only where Rekor's first API tells the time
 	Rekor    string // URL, or ""
 	RekorAPI uint32 // 1 or 2; 0 is 2
 }
@@ -35,9 +35,11 @@ func (k *Keyless) check() error {
 			Hint("give --identity-token FILE, or set SIGSTORE_ID_TOKEN")
 	case k.Fulcio == "":
 		return fault.New(fault.Usage, "signing with an identity: no certificate authority").Hint("give --fulcio-url")
-	case k.TSA == "" && k.Rekor == "":
+	case k.TSA == "" && (k.Rekor == "" || k.RekorAPI != 1):
+		// Entries of Rekor's second API hold no time: nobody could verify them
+		// once the certificate has expired.
 		return fault.New(fault.Usage, "signing with an identity: nothing witnesses the time").
-			Hint("give --timestamp-server-url, --rekor-url or both")
+			Hint("give --timestamp-server-url")
 	}
 	return nil
 }

@@ -1,10 +1,7 @@
 package attest_test
 
 import (
-	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -121,21 +118,21 @@ func TestCheckRefusesOtherIdentities(t *testing.T) {
 		}},
 		"expired certificate": {stack: expired},
 		"no timestamp": {stack: plain, spoil: func(t *testing.T, dir string) {
-			editBundles(t, dir, func(b map[string]any) {
+			keyless.EditBundles(t, dir, func(b map[string]any) {
 				delete(b["verificationMaterial"].(map[string]any), "timestampVerificationData")
 			})
 		}},
 		"no timestamp, but in the log": {stack: logged, spoil: func(t *testing.T, dir string) {
-			editBundles(t, dir, func(b map[string]any) {
+			keyless.EditBundles(t, dir, func(b map[string]any) {
 				delete(b["verificationMaterial"].(map[string]any), "timestampVerificationData")
 			})
 		}},
 		"not in the log": {stack: logged, spoil: func(t *testing.T, dir string) {
-			editBundles(t, dir, func(b map[string]any) { delete(b["verificationMaterial"].(map[string]any), "tlogEntries") })
+			keyless.EditBundles(t, dir, func(b map[string]any) { delete(b["verificationMaterial"].(map[string]any), "tlogEntries") })
 		}},
 		"timestamp of another signature": {stack: plain, spoil: func(t *testing.T, dir string) {
 			var first any
-			editBundles(t, dir, func(b map[string]any) {
+			keyless.EditBundles(t, dir, func(b map[string]any) {
 				material := b["verificationMaterial"].(map[string]any)
 				if first == nil { // the image signature gets no one else's
 					first = material["timestampVerificationData"]
@@ -146,7 +143,7 @@ func TestCheckRefusesOtherIdentities(t *testing.T) {
 			})
 		}},
 		"changed payload": {stack: plain, spoil: func(t *testing.T, dir string) {
-			editBundles(t, dir, func(b map[string]any) {
+			keyless.EditBundles(t, dir, func(b map[string]any) {
 				envelope := b["dsseEnvelope"].(map[string]any)
 				payload := envelope["payload"].(string)
 				envelope["payload"] = payload[:40] + "QUJD" + payload[44:]
@@ -155,9 +152,9 @@ func TestCheckRefusesOtherIdentities(t *testing.T) {
 		"bundles of another image": {stack: plain, spoil: func(t *testing.T, dir string) {
 			from := writeLayout(t)
 			attach(t, "oci:"+from, keylessSigner(t, plain))
-			replaceBundles(t, dir, bundles(t, from))
+			keyless.ReplaceBundles(t, dir, keyless.Bundles(t, from))
 		}},
-		"no bundle": {stack: plain, spoil: func(t *testing.T, dir string) { replaceBundles(t, dir, nil) }},
+		"no bundle": {stack: plain, spoil: func(t *testing.T, dir string) { keyless.ReplaceBundles(t, dir, nil) }},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -258,72 +255,5 @@ func TestKeylessStackRefusesStrangers(t *testing.T) {
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the authority answers %s to a request without a token", response.Status)
-	}
-}
-
-const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
-
-// bundles returns the content of every bundle in a layout.
-func bundles(t *testing.T, dir string) [][]byte {
-	t.Helper()
-	var all [][]byte
-	for _, d := range readIndex(t, dir).Manifests {
-		if d["artifactType"] == bundleType {
-			var c carrier
-			readJSON(t, blobPath(dir, d["digest"].(string)), &c)
-			all = append(all, layerBytes(t, dir, c.Layers[0]))
-		}
-	}
-	if len(all) == 0 {
-		t.Fatal("the layout has no bundle")
-	}
-	return all
-}
-
-// editBundles changes every bundle of a layout, in their order.
-func editBundles(t *testing.T, dir string, change func(bundle map[string]any)) {
-	t.Helper()
-	var changed [][]byte
-	for _, content := range bundles(t, dir) {
-		var b map[string]any
-		if err := json.Unmarshal(content, &b); err != nil {
-			t.Fatal(err)
-		}
-		change(b)
-		text, err := json.Marshal(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		changed = append(changed, text)
-	}
-	replaceBundles(t, dir, changed)
-}
-
-// replaceBundles puts other bundles into the places of a layout's, about its
-// image by every digest that leads to them, as an attacker would.
-func replaceBundles(t *testing.T, dir string, content [][]byte) {
-	t.Helper()
-	index := readIndex(t, dir)
-	var kept []map[string]any
-	for _, d := range index.Manifests {
-		if d["artifactType"] == bundleType {
-			if len(content) == 0 {
-				continue
-			}
-			var c carrier
-			readJSON(t, blobPath(dir, d["digest"].(string)), &c)
-			c.Layers[0]["digest"], c.Layers[0]["size"] = put(t, dir, content[0]), len(content[0])
-			content = content[1:]
-			d["digest"], d["size"] = putJSON(t, dir, c)
-		}
-		kept = append(kept, d)
-	}
-	index.Manifests = kept
-	text, err := json.Marshal(index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "index.json"), text, 0o644); err != nil {
-		t.Fatal(err)
 	}
 }

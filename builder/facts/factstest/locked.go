@@ -43,6 +43,8 @@ type Locked struct {
 	Image imagetest.Image // layers os, python, bytecode, wheels, venvs, config, runtime
 	Lock  *lock.Lock
 	Store *store.Store
+
+	arch string // Debian's name
 }
 
 // Names of the layers, in their order.
@@ -59,10 +61,17 @@ const (
 // New makes the image of linux/amd64.
 func New(t testing.TB) *Locked {
 	t.Helper()
+	return For(t, "amd64")
+}
+
+// For makes the image of linux on amd64 or arm64.
+func For(t testing.TB, arch string) *Locked {
+	t.Helper()
 	s, err := store.Open(t.TempDir())
 	must(t, err)
-	l := &Locked{Store: s}
-	p := &lock.Platform{Platform: "linux/amd64", Python: string(python), Base: lock.Base{
+	l := &Locked{Store: s, arch: arch}
+	l.Image.Platform = "linux/" + arch
+	p := &lock.Platform{Platform: l.Image.Platform, Python: string(python), Base: lock.Base{
 		Suite: "trixie", Archives: []lock.Archive{{Name: "main", Date: imagetest.Epoch.Format(time.RFC3339)}},
 	}}
 	l.Lock = &lock.Lock{
@@ -90,7 +99,7 @@ func New(t testing.TB) *Locked {
 // is expensive to make, stays the same.
 func (l *Locked) Clone(t testing.TB) *Locked {
 	t.Helper()
-	c := &Locked{Image: l.Image, Lock: new(lock.Lock), Store: l.Store}
+	c := &Locked{Image: l.Image, Lock: new(lock.Lock), Store: l.Store, arch: l.arch}
 	must(t, json.Unmarshal([]byte(document(t, l.Lock)), c.Lock))
 	c.Image.Layers = slices.Clone(l.Image.Layers)
 	for n := range c.Image.Layers {
@@ -104,19 +113,29 @@ func (l *Locked) Clone(t testing.TB) *Locked {
 const LockMark = "sha256:the-lock"
 
 // Write writes the image into an OCI layout and returns the reference of it.
-func (l *Locked) Write(t testing.TB) string {
+// Images of further platforms join it, and their platforms its lock.
+func (l *Locked) Write(t testing.TB, more ...*Locked) string {
 	t.Helper()
+	all := append([]*Locked{l}, more...)
+	l.Lock.Platforms = l.Lock.Platforms[:1:1]
+	for _, m := range more {
+		l.Lock.Platforms = append(l.Lock.Platforms, m.Lock.Platforms[0])
+	}
 	text, err := lock.Marshal(l.Lock)
 	must(t, err)
 	sum := sha256.Sum256(text)
-	img := l.Clone(t).Image
-	for _, layer := range img.Layers {
-		for i := range layer.Entries {
-			layer.Entries[i].Body = strings.ReplaceAll(layer.Entries[i].Body, LockMark, "sha256:"+hex.EncodeToString(sum[:]))
+	var images []imagetest.Image
+	for _, one := range all {
+		img := one.Clone(t).Image
+		for _, layer := range img.Layers {
+			for i := range layer.Entries {
+				layer.Entries[i].Body = strings.ReplaceAll(layer.Entries[i].Body, LockMark, "sha256:"+hex.EncodeToString(sum[:]))
+			}
 		}
+		images = append(images, img)
 	}
 	dir := t.TempDir()
-	imagetest.Layout(t, dir, img)
+	imagetest.Layout(t, dir, images...)
 	return "oci:" + dir
 }
 
@@ -167,7 +186,7 @@ func (l *Locked) debs(t testing.TB, p *lock.Platform) {
 				fmt.Fprintf(&sums, "%x  %s\n", md5.Sum([]byte(f.Content)), strings.TrimPrefix(f.Header.Name, "./"))
 			}
 		}
-		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: amd64\nSource: %s\nMaintainer: nobody <nobody@mirror.example>\nDescription: test\n", d.name, d.version, d.source)
+		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\nSource: %s\nMaintainer: nobody <nobody@mirror.example>\nDescription: test\n", d.name, d.version, l.arch, d.source)
 		data := debtest.Ar(
 			debtest.Member{Name: "debian-binary", Data: []byte("2.0\n")},
 			debtest.Member{Name: "control.tar.xz", Data: debtest.Compress(t, debtest.XZ, debtest.Tar(t, debtest.File("./control", control), debtest.File("./md5sums", sums.String())))},
@@ -175,7 +194,7 @@ func (l *Locked) debs(t testing.TB, p *lock.Platform) {
 		)
 		sha, err := l.Store.PutBytes(data)
 		must(t, err)
-		p.Debs = append(p.Debs, lock.Deb{Name: d.name, Version: d.version, Arch: "amd64", Source: d.source, Archive: "main", Path: "pool/" + d.name + ".deb", Size: int64(len(data)), SHA256: sha})
+		p.Debs = append(p.Debs, lock.Deb{Name: d.name, Version: d.version, Arch: l.arch, Source: d.source, Archive: "main", Path: "pool/" + d.name + ".deb", Size: int64(len(data)), SHA256: sha})
 	}
 }
 
@@ -212,7 +231,7 @@ func (l *Locked) system(t testing.TB, p *lock.Platform) {
 		must(t, err)
 		packages = append(packages, opened)
 	}
-	tree, err := rootfs.Build(rootfs.Spec{Suite: "trixie", Arch: "amd64", User: 1000}, packages)
+	tree, err := rootfs.Build(rootfs.Spec{Suite: "trixie", Arch: l.arch, User: 1000}, packages)
 	must(t, err)
 	for _, part := range []rootfs.Part{rootfs.OS, rootfs.Python} {
 		var layer imagetest.Layer
