@@ -2,12 +2,17 @@ package mask
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 )
 
-// gram is the number of bytes the filter looks at, and so the length below
-// which nothing is matched.
-const gram = 3
+const (
+	// word is how many bytes the filter loads; it looks at no more of them
+	// than the shortest pattern has.
+	word = 8
+	// hashBits makes the filter's table 16 KiB: half of a small first cache.
+	hashBits = 17
+)
 
 // pattern is one form of one secret.
 type pattern struct {
@@ -30,24 +35,31 @@ type automaton struct {
 
 	patterns []pattern
 	longest  int
-	// starts is a set of hashes: of the first three bytes of every pattern.
+	// starts is a set of hashes: of the first gram bytes of every pattern.
 	// Most bytes of most logs are dismissed with one look into it.
-	starts [1 << 16 / 64]uint64
+	starts [1 << hashBits / 64]uint64
+	gram   int
+	mask   uint64 // the gram lowest bytes
 }
 
 // span is a set of sorted patterns that share the bytes up to a node.
 type span struct{ low, high int }
 
-// newAutomaton needs patterns of at least gram bytes.
 func newAutomaton(patterns []pattern) *automaton {
 	slices.SortStableFunc(patterns, func(a, b pattern) int { return bytes.Compare(a.text, b.text) })
 	patterns = slices.CompactFunc(patterns, func(a, b pattern) bool { return bytes.Equal(a.text, b.text) })
-	a := &automaton{patterns: patterns}
+	a := &automaton{patterns: patterns, gram: word}
 	size := 1
 	for _, p := range patterns {
 		size += len(p.text)
 		a.longest = max(a.longest, len(p.text))
-		h := hash(p.text)
+		a.gram = min(a.gram, len(p.text))
+	}
+	a.mask = 1<<(8*a.gram) - 1
+	for _, p := range patterns {
+		var start [word]byte
+		copy(start[:], p.text)
+		h := a.hash(start[:])
 		a.starts[h>>6] |= 1 << (h & 63)
 	}
 	a.label = append(make([]byte, 0, size), 0)
@@ -128,11 +140,11 @@ func (a *automaton) step(node uint32, b byte) uint32 {
 	return a.root[b]
 }
 
-// skip returns the first place from i on at which a pattern may begin. It
-// looks only at places that have gram bytes; the place after them otherwise.
+// skip returns the first place from i on at which a pattern may begin, or one
+// that has fewer than word bytes.
 func (a *automaton) skip(text []byte, i int) int {
-	for ; i+gram <= len(text); i++ {
-		h := hash(text[i:])
+	for ; i+word <= len(text); i++ {
+		h := a.hash(text[i:])
 		if a.starts[h>>6]&(1<<(h&63)) != 0 {
 			return i
 		}
@@ -140,8 +152,7 @@ func (a *automaton) skip(text []byte, i int) int {
 	return i
 }
 
-// hash maps the first three bytes of b to 16 bits.
-func hash(b []byte) uint32 {
-	_ = b[2]
-	return (uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16) * 0x9E3779B1 >> 16
+// hash maps the first gram bytes of text, which has at least word bytes.
+func (a *automaton) hash(text []byte) uint64 {
+	return (binary.LittleEndian.Uint64(text) & a.mask) * 0x9E3779B97F4A7C15 >> (64 - hashBits)
 }

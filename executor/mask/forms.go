@@ -37,7 +37,7 @@ func forms(value string, also []func(string) string) iter.Seq[string] {
 		}
 		whole := append([]string{value}, parts(value)...)
 		for _, text := range whole {
-			if !every(binary(text)...) || !every(textual(text, also)...) {
+			if !every(encoded(text)...) || !every(textual(text, also)...) {
 				return
 			}
 			for _, line := range lines(text) {
@@ -109,10 +109,10 @@ func tells(key string) bool {
 	return false
 }
 
-// binary returns the value in hexadecimal and base64. Where base64 begins one
+// encoded returns the value in hexadecimal and base64. Where base64 begins one
 // or two bytes before the value, the characters that hold bits of those bytes
 // too are left out, as are those that hold bits of what follows.
-func binary(value string) []string {
+func encoded(value string) []string {
 	raw := []byte(value)
 	lower := hex.EncodeToString(raw)
 	found := []string{lower, strings.ToUpper(lower)}

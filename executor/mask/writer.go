@@ -73,12 +73,11 @@ func (w *Writer) Close() error {
 func (w *Writer) scan() {
 	a := w.m.a
 	for w.pos < len(w.buf) {
-		// At a depth below gram no match can end soon: all that the
-		// automaton knows is where the next one may begin, and the filter
-		// is faster at that. It needs gram bytes, so the end of buf is
-		// the automaton's.
+		// At a depth below gram, all that the automaton knows is where a
+		// match may begin, and the filter is faster at that. The filter
+		// needs whole words, so the last bytes are the automaton's.
 		depth := int(a.depth[w.node])
-		if start := w.pos - depth; depth < gram && (depth == 0 || start > w.entered) {
+		if start := w.pos - depth; depth < a.gram && (depth == 0 || start > w.entered) {
 			next := a.skip(w.buf, start)
 			if next > start {
 				w.node, w.pos = 0, next
