@@ -143,16 +143,18 @@ func (b *build) readLock() error {
 	if err != nil {
 		return err
 	}
-	source, err := attest.LockSource(l)
-	if err != nil {
-		return err
-	}
-	b.lockDigest = source.Digest
 	if len(b.req.Platforms) > 0 {
 		if l, err = only(l, b.req.Platforms); err != nil {
 			return err
 		}
 	}
+	// What image and provenance call the lock is what they were made from: of
+	// a lock with more platforms than were asked for, the part.
+	source, err := attest.LockSource(l)
+	if err != nil {
+		return err
+	}
+	b.lockDigest = source.Digest
 	b.req.Platforms = nil
 	for _, p := range l.Platforms {
 		b.req.Platforms = append(b.req.Platforms, p.Platform)
