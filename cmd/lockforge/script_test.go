@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"mkimage":   f.copyImage,
 			"edit":      edit,
 			"flip":      flip,
+			"tamper":    tamper,
 		},
 	})
 }
@@ -201,6 +202,10 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = largest(ts, path)
 	}
+	flipByte(ts, path)
+}
+
+func flipByte(ts *testscript.TestScript, path string) {
 	content, err := os.ReadFile(path)
 	ts.Check(err)
 	content[len(content)/2] ^= 1

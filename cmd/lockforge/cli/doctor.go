@@ -64,7 +64,8 @@ func (a *app) host(cmd *cobra.Command, args []string, net networkFlags, eng engi
 		FreeBytes: doctor.Free,
 		Probe:     debian.Probe,
 		Dial: func(ctx context.Context) error {
-			c, err := solve.Dial(ctx, solve.Target{Address: w.Engine.Address})
+			o := w.Engine
+			c, err := solve.Dial(ctx, solve.Target{Address: o.Address, CA: o.CA, Cert: o.Cert, Key: o.Key, ServerName: o.ServerName})
 			if err != nil {
 				return err
 			}
