@@ -44,6 +44,9 @@ func (r *Report) add(check, platform string, err error, detail string) bool {
 	row := Check{Check: check, Platform: platform, Status: OK, Detail: detail}
 	if err != nil {
 		row.Status, row.Detail = Failed, err.Error()
+		if platform != "" {
+			err = fault.Wrap(fault.KindOf(err), err, "checking %s of %s", check, platform)
+		}
 		r.problems = append(r.problems, err)
 	}
 	r.Checks = append(r.Checks, row)

@@ -7,135 +7,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockforge/lockforge/builder/attest"
-	"github.com/lockforge/lockforge/builder/facts"
 	"github.com/lockforge/lockforge/builder/facts/factstest"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
 	"github.com/lockforge/lockforge/builder/internal/testenv"
-	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/policy"
-	"github.com/lockforge/lockforge/builder/sbom"
 	"github.com/lockforge/lockforge/builder/verify"
-	"github.com/lockforge/lockforge/executor/contract"
 )
-
-// fixture is a signed image with the parts it was signed from.
-type fixture struct {
-	dir             string
-	private, public string
-	locked          *factstest.Locked
-	build           attest.Build
-}
-
-// closedEnv is what rules want of the environment.
-var closedEnv = []string{
-	"PIP_INDEX_URL=http://127.0.0.1:1/simple", "PIP_EXTRA_INDEX_URL=", "PIP_FIND_LINKS=",
-	"UV_DEFAULT_INDEX=http://127.0.0.1:1/simple", "UV_INDEX_URL=http://127.0.0.1:1/simple", "UV_INDEX=", "UV_EXTRA_INDEX_URL=", "UV_FIND_LINKS=",
-	contract.EnvDependencyResolution + "=false", contract.EnvVenvPath + "=" + contract.DefaultVenvPath,
-}
-
-// newFixture makes an image that every check accepts, once it is signed.
-func newFixture(t *testing.T) *fixture {
-	t.Helper()
-	x := &fixture{locked: factstest.New(t)}
-	var err error
-	if x.private, x.public, err = attest.Keygen(filepath.Join(t.TempDir(), "cosign"), nil); err != nil {
-		t.Fatal(err)
-	}
-	x.locked.Image.Config["Env"] = closedEnv
-	x.locked.Lock.Manifest = request.Digest()
-	for path, text := range map[string]string{
-		"etc/pip.conf":   "[global]\nindex-url = http://127.0.0.1:1/simple\n",
-		"etc/uv/uv.toml": "index-url = \"http://127.0.0.1:1/simple\"\n",
-	} {
-		x.locked.Edit(t, path, func(e *imagetest.Entry) { e.Body = text })
-	}
-	x.locked.Edit(t, strings.TrimPrefix(contract.BuildInfoPath, "/"), func(e *imagetest.Entry) {
-		e.Body = strings.Replace(e.Body, "sha256:"+strings.Repeat("ab", 32), request.Digest(), 1)
-	})
-	x.write(t)
-	return x
-}
-
-// request is the manifest that the image was asked for with.
-var request = &manifest.Manifest{Version: 1, CLI: manifest.CLI{Version: "1.7.0"}, VenvPath: contract.DefaultVenvPath}
-
-// write puts the image into a fresh layout and describes its build anew.
-func (x *fixture) write(t *testing.T) {
-	t.Helper()
-	x.dir = strings.TrimPrefix(x.locked.Write(t), "oci:")
-	img, err := image.Open(t.Context(), "oci:"+x.dir, image.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := img.Platforms()[0]
-	f, err := facts.Collect(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x.build = attest.Build{
-		Name: "team/locked", Digest: img.Digest(), Tool: "0.1.0", BuildKit: attest.BuildKit{Version: "v0.33.1", Hermetic: true},
-		Materials: attest.Materials(x.locked.Lock),
-	}
-	if x.build.Manifest, err = attest.ManifestSource(request); err != nil {
-		t.Fatal(err)
-	}
-	if x.build.Lock, err = attest.LockSource(x.locked.Lock); err != nil {
-		t.Fatal(err)
-	}
-	options := sbom.Options{Name: x.build.Name, ToolVersion: x.build.Tool}
-	platform := attest.Platform{
-		Name: p.Name(), Digest: p.Digest(), Verdict: &policy.Verdict{PolicyDigest: "sha256:" + strings.Repeat("e", 64)},
-		Tests: []attest.Test{{Name: "import mysql", Status: attest.TestPassed}},
-	}
-	if platform.SPDX, err = sbom.SPDX(f, x.locked.Lock, options); err != nil {
-		t.Fatal(err)
-	}
-	if platform.CycloneDX, err = sbom.CycloneDX(f, x.locked.Lock, options); err != nil {
-		t.Fatal(err)
-	}
-	x.build.Platforms = []attest.Platform{platform}
-}
-
-func (x *fixture) sign(t *testing.T, ref string) {
-	t.Helper()
-	statements, err := attest.Make(x.build)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := attest.Open(t.Context(), ref, attest.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := attest.NewSigner(t.Context(), attest.SignerOptions{Key: x.private})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := attest.Attach(t.Context(), target, signer, statements); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (x *fixture) run(t *testing.T, ref string) (*verify.Report, error) {
-	t.Helper()
-	return verify.Run(t.Context(), verify.Request{Ref: ref, Trust: attest.TrustOptions{Key: x.public}, Policy: rules(t)})
-}
-
-// rules are the shipped ones without two that this small image, which holds no
-// native file, cannot be asked about.
-func rules(t *testing.T) *policy.Set {
-	t.Helper()
-	set, err := policy.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set.Without(func(r policy.Rule) bool { return r.ID == "LF012-elf" })
-}
 
 func TestSignedImageIsVerified(t *testing.T) {
 	x := newFixture(t)
@@ -188,9 +72,8 @@ func TestBadImagesAreRefused(t *testing.T) {
 		"another key": {
 			after: func(t *testing.T, x *fixture) {
 				var err error
-				if _, x.public, err = attest.Keygen(filepath.Join(t.TempDir(), "second"), nil); err != nil {
-					t.Fatal(err)
-				}
+				_, x.trust.Key, err = attest.Keygen(filepath.Join(t.TempDir(), "second"), nil)
+				must(t, err)
 			},
 			want: fault.Signature, failed: "signature",
 		},
@@ -246,12 +129,7 @@ func TestBadImagesAreRefused(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			x := &fixture{private: other.private, public: other.public, locked: other.locked.Clone(t)}
-			x.locked.Image.Config = map[string]any{}
-			for k, v := range other.locked.Image.Config {
-				x.locked.Image.Config[k] = v
-			}
-			x.write(t)
+			x := other.clone(t)
 			if tt.before != nil {
 				tt.before(t, x)
 			}
@@ -269,6 +147,43 @@ func TestBadImagesAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// A rule that cannot be evaluated is no verdict: neither a pass nor a denial.
+func TestBrokenRuleIsNoVerdict(t *testing.T) {
+	good := newFixture(t)
+	good.sign(t, "oci:"+good.dir)
+	for name, body := range map[string]string{
+		"division by zero": `deny contains {"msg": "x"} if count(input.entries) / 0 > 1`,
+		"missing facts":    "ready if input.nothing\ndeny contains {\"msg\": \"x\"} if false",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(body, "ready") {
+				body = "ready if true\n" + body
+			}
+			set, err := policy.Load(fstest.MapFS{"acme.rego": {Data: []byte(acmeHead + body)}})
+			must(t, err)
+			x := *good
+			x.rules = set.Without(func(r policy.Rule) bool { return r.ID == "LF012-elf" })
+			report, err := x.run(t, "oci:"+x.dir)
+			if fault.KindOf(err) != fault.Policy || fault.KindOf(err).ExitCode() != 33 {
+				t.Fatalf("error = %v, want a policy fault", err)
+			}
+			if report.Verified || !hasFailed(report, "policy") || !report.Verdicts[0].Denied {
+				t.Errorf("a broken rule is taken for a pass:\n%s", table(t, report))
+			}
+		})
+	}
+}
+
+const acmeHead = `# METADATA
+# title: Acme
+# description: A rule of the user's own.
+# custom:
+#   id: ACME-1
+#   severity: low
+#   fix: ask the platform team
+package acme.images
+`
 
 func hasFailed(r *verify.Report, check string) bool {
 	for _, c := range r.Checks {

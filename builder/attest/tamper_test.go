@@ -1,0 +1,84 @@
+package attest_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockforge/lockforge/builder/attest"
+	"github.com/lockforge/lockforge/builder/fault"
+)
+
+// An attacker who makes every digest right again gains nothing: whatever byte
+// of a statement, a signature, or the manifest of them is changed, what Check
+// returns are statements that were signed, word for word.
+func TestNobodyIsQuotedWrongly(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	private, public := keyPair(t)
+	good := signedLayout(t, private)
+	before, err := attest.Check(t.Context(), open(t, "oci:"+good), trust(t, public))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, kind := range []string{"sigs", "atts"} {
+		t.Run(kind, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, uint64(n)))
+			refused := 0
+			for range 200 {
+				dir := filepath.Join(t.TempDir(), "layout")
+				if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
+					t.Fatal(err)
+				}
+				what := spoil(t, dir, kind, random)
+				checked, err := attest.Check(t.Context(), open(t, "oci:"+dir), trust(t, public))
+				if err != nil {
+					if refused++; !fault.Is(err, fault.Signature) {
+						t.Fatalf("%s: error = %v, want a signature fault", what, err)
+					}
+					continue
+				}
+				for _, s := range checked.Statements {
+					if !slices.ContainsFunc(before.Statements, func(b attest.Statement) bool { return cmp.Equal(s, b) }) {
+						t.Fatalf("%s: a statement that nobody signed: %+v", what, s)
+					}
+				}
+			}
+			if kind == "sigs" && refused < 150 { // what is left are letters of keys and unused bits of base64
+				t.Errorf("only %d changes of the image signature were noticed", refused)
+			}
+		})
+	}
+}
+
+// spoil changes one byte of a record, or of its signature, and makes right
+// what leads to it. It says what it changed.
+func spoil(t *testing.T, dir, kind string, random *rand.Rand) string {
+	t.Helper()
+	what := ""
+	editCarrier(t, dir, kind, func(c *carrier) {
+		layer := c.Layers[random.IntN(len(c.Layers))]
+		content := layerBytes(t, dir, layer)
+		annotations := layer["annotations"].(map[string]any)
+		const key = "dev.cosignproject.cosign/signature"
+		if sig := []byte(annotations[key].(string)); len(sig) > 0 && random.IntN(2) == 0 {
+			at := random.IntN(len(sig))
+			sig[at] = "ABCDEFGHabcdefgh01234567+/=!"[random.IntN(28)]
+			if what = "signature " + string(sig); string(sig) == annotations[key] {
+				sig[at] = '?'
+			}
+			annotations[key] = string(sig)
+			return
+		}
+		changed := bytes.Clone(content)
+		changed[random.IntN(len(changed))] ^= byte(1 + random.IntN(255))
+		layer["digest"] = put(t, dir, changed)
+		what = "content " + string(changed)
+	})
+	return what
+}
