@@ -1,5 +1,6 @@
 // Package task runs one child process under supervision: in its own process
-// group and an empty directory of its own, with a bounded way to end.
+// group and an empty directory of its own, with a bounded way to end, and
+// under the controls of package sandbox where the spec has a policy.
 package task
 
 import (
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/lockforge/lockforge/executor/sandbox"
 )
 
 // ExitNotStarted is the exit code where the child never ran.
@@ -41,6 +44,10 @@ type Spec struct {
 	// Drain bounds the wait for output after the child's exit, where a
 	// process it left behind holds the pipe.
 	Drain time.Duration
+	// Sandbox says under which controls the child runs, in a session of its
+	// own and with this process as the one that its orphans come to. nil is
+	// none: then what leaves the process group may outlive the run.
+	Sandbox *sandbox.Policy
 }
 
 // End says how a run ended. Code is the exit code for the executor's own
@@ -50,6 +57,14 @@ type End struct {
 	Code   int    `json:"code"`
 	Signal int    `json:"signal,omitempty"`
 	Error  string `json:"error,omitempty"`
+	// Memory says what is known where the child may have run out of memory,
+	// see [Memory]. Evidence is what that rests on.
+	Memory   Memory `json:"memory,omitempty"`
+	Evidence string `json:"evidence,omitempty"`
+	// Sandbox says which controls the child ran under; nil without a policy.
+	Sandbox *sandbox.Report `json:"sandbox,omitempty"`
+	// Left are processes of the run that 2 s of SIGKILL did not end.
+	Left []int `json:"left,omitempty"`
 }
 
 // NotStarted is the end of a run whose child could not be started.
@@ -59,7 +74,8 @@ func NotStarted(err error) End {
 
 // Run starts the child and waits for its end. When ctx is cancelled or the
 // time is up the process group gets SIGTERM, and SIGKILL after the grace
-// period. Nothing of the group is left when Run returns.
+// period. Nothing of the group, and with a sandbox nothing that descends from
+// the child, is left when Run returns: End.Left names exceptions.
 func Run(ctx context.Context, s Spec) End {
 	dir, err := os.MkdirTemp(s.Parent, "run-")
 	if err != nil {
@@ -83,9 +99,12 @@ func Run(ctx context.Context, s Spec) End {
 		return NotStarted(err)
 	}
 	defer pipes.close()
-	if err := cmd.Start(); err != nil {
+	memory := readMemory()
+	run, err := start(cmd, s.Sandbox)
+	if err != nil {
 		return NotStarted(fmt.Errorf("starting %s: %w", s.Argv[0], err))
 	}
+	defer run.forget()
 	pipes.started()
 
 	exited := make(chan struct{})
@@ -97,10 +116,27 @@ func Run(ctx context.Context, s Spec) End {
 	err = cmd.Wait()
 	close(exited)
 	<-stopped
-	// The child is gone; what it left in its group must not outlive it.
+	// The child is gone; what it left behind must not outlive it.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	left := run.sweep()
 	pipes.drain(s.Drain)
-	return end(cmd.ProcessState, err, ctx.Err() != nil, timedOut.Load())
+	e := end(cmd.ProcessState, err, ctx.Err() != nil, timedOut.Load())
+	e.Left = left
+	e.reported(run.report())
+	if e.Phase == PhaseExited {
+		e.Memory, e.Evidence = memory.judge(e, cmd.ProcessState)
+	}
+	return e
+}
+
+// reported adds what the trampoline said. An error is a program that never ran,
+// unless the trampoline was told to end before it could say more.
+func (e *End) reported(r *sandbox.Report) {
+	e.Sandbox = r
+	if r == nil || r.Error == "" || e.Phase != PhaseExited {
+		return
+	}
+	e.Phase, e.Code, e.Error = PhaseNotStarted, ExitNotStarted, r.Error
 }
 
 // stop ends the process group when ctx is done before the child exits.

@@ -36,7 +36,7 @@ func TestRunPassesOnHowTheChildEnded(t *testing.T) {
 	}{
 		{"success", "echo hello", task.End{Phase: task.PhaseExited}, "hello\n"},
 		{"its own code", "exit 7", task.End{Phase: task.PhaseExited, Code: 7}, ""},
-		{"a signal", "kill -KILL $$", task.End{Phase: task.PhaseExited, Code: 137, Signal: 9}, ""},
+		{"a signal", "kill -SEGV $$", task.End{Phase: task.PhaseExited, Code: 139, Signal: 11}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, out := spec(t, tc.script)
