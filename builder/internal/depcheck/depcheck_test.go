@@ -1,6 +1,7 @@
 package depcheck
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,6 +17,23 @@ func TestImportRules(t *testing.T) {
 	for _, b := range Check(g) {
 		t.Error(b)
 	}
+	for _, h := range homes {
+		for _, at := range h.homes {
+			if !g.uses(at, h.pattern) {
+				t.Errorf("%s may import %s and does not: take it off the list", at, h.what)
+			}
+		}
+	}
+}
+
+// uses reports whether a package, or one below it, imports what matches.
+func (g Graph) uses(home string, pattern func(string) bool) bool {
+	for _, p := range g.Own() {
+		if under(p, home) && slices.ContainsFunc(g[Module+"/"+p].Imports, pattern) {
+			return true
+		}
+	}
+	return false
 }
 
 // graph makes a graph of "a: b c" lines; paths that begin with "." are the
@@ -74,6 +92,7 @@ func TestCheckAcceptsWhatIsAllowed(t *testing.T) {
 	g := graph(
 		"./cmd/lockforge: ./builder github.com/spf13/cobra", "./builder: ./builder/solve ./builder/verify",
 		"./builder/graph: github.com/moby/buildkit/client/llb ./builder/lock", "./builder/solve: github.com/moby/buildkit/client ./builder/graph",
+		"./builder/attest: github.com/google/go-containerregistry/pkg/v1/remote github.com/sigstore/sigstore-go/pkg/verify",
 		"./builder/unpack: github.com/klauspost/compress/zstd ./builder/wheel", "./builder/verify: ./builder/policy ./builder/attest",
 		"github.com/klauspost/compress/zstd: ", "github.com/spf13/cobra: net/http")
 	if broken := Check(g); len(broken) > 0 {

@@ -29,6 +29,9 @@ var homes = []home{
 	}, []string{"builder/solve", "builder/engine"}},
 	{"BuildKit's daemon", dependency(buildkit+"/control", buildkit+"/worker", buildkit+"/cache", buildkit+"/executor", buildkit+"/snapshot", buildkit+"/cmd", buildkit+"/solver/bboltcachestorage"),
 		[]string{"builder/engine"}},
+	// image knows images, and attest what is kept beside one: manifests and tags
+	// of cosign's, referrers, deletions. Calls for that in image would be
+	// attest's storage under another name. No exported API shows its types.
 	{"go-containerregistry", dependency("github.com/google/go-containerregistry"), []string{"builder/image", "builder/attest"}},
 	{"OPA", dependency("github.com/open-policy-agent/opa"), []string{"builder/policy"}},
 	{"cosign and sigstore", dependency("github.com/sigstore"), []string{"builder/attest"}},
