@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockforge/lockforge/builder"
+	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/lock"
 )
 
@@ -91,6 +92,9 @@ func (a *app) lockExportCommand() *cobra.Command {
 		Short: "Write the Python part of a lock in a standard form",
 		Args:  exactArgs("LOCK"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if format != "pylock" {
+				return fault.New(fault.Usage, "unknown form %q", format).Hint("use --as pylock")
+			}
 			l, err := lock.Read(args[0])
 			if err != nil {
 				return err
