@@ -43,10 +43,35 @@ func (c *checker) walk(f field, at string, files bool) {
 		c.report(library, at, f.at, "the key loads native code")
 	case importKeys.MatchString(f.name):
 		c.imports(f.value, at)
-	case f.name == "state_provider" && f.value.kind != null:
-		c.section(f.value, at, stateProvider, c.policy.StateProviders)
 	}
+	c.nested(f, at)
 	c.below(f.value, at, files, files && c.pathKey(f.name))
+}
+
+// nested judges the sections of type and config that lie inside of others.
+func (c *checker) nested(f field, at string) {
+	switch {
+	case f.value.kind == null || at == f.name: // of the top; Check has judged it
+	case f.name == "state_provider":
+		c.section(f.value, at, stateProvider, c.policy.StateProviders)
+	case f.name == "sink" && f.value.kind == mapping:
+		c.section(f.value, at, sinkType, c.policy.Sinks)
+		config, _ := f.value.get("config")
+		c.address(config, at+".config")
+	case f.name == "auth":
+		c.noClass(f.value, at)
+	case f.name == "classifiers":
+		for i, item := range f.value.items {
+			c.noClass(item, index(at, i))
+		}
+	}
+}
+
+// noClass judges a type of which the policy has no list.
+func (c *checker) noClass(v value, at string) {
+	if name, ok := v.get("type"); ok && name.kind == text && (refers(name.text) || strings.ContainsAny(name.text, ".:")) {
+		c.typeName(name, join(at, "type"), customClass, nil)
+	}
 }
 
 // below judges a value's strings as paths where they are, and its fields.

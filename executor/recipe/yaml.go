@@ -26,7 +26,10 @@ func readYAML(source []byte, found *problems) value {
 	}
 	documents := yaml.NewDecoder(bytes.NewReader(source))
 	var document, second yaml.Node
-	if err := documents.Decode(&document); err != nil {
+	switch err := documents.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return value{} // comments only
+	case err != nil:
 		found.addYAML(err)
 		return value{}
 	}
