@@ -95,7 +95,19 @@ type build struct {
 func (w *Workspace) Build(ctx context.Context, r BuildRequest) (*BuildResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	b := &build{w: w, req: r, result: &BuildResult{}, stop: func() {}}
-	defer func() { cancel(); b.stop() }()
+	release, err := w.shareImages()
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	defer func() {
+		cancel()
+		b.stop()
+		release()
+		if b.solved != nil {
+			w.tidy()
+		}
+	}()
 	if err := b.readLock(); err != nil {
 		return nil, err
 	}

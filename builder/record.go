@@ -20,6 +20,9 @@ import (
 	"github.com/lockforge/lockforge/builder/solve"
 )
 
+// recordFile is the name of a build record in the layout of its image.
+const recordFile = "record.json"
+
 // recordLimit bounds a build record, in bytes.
 const recordLimit = 256 << 20
 
@@ -58,7 +61,8 @@ func hash(b []byte) string {
 // recall returns the record of an earlier build and its image, if both are
 // there and whole; nil otherwise.
 func (w *Workspace) recall(ctx context.Context, key string) (*record, *image.Image) {
-	f, err := os.Open(filepath.Join(w.imageDir(key), "record.json"))
+	path := filepath.Join(w.imageDir(key), recordFile)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil
 	}
@@ -78,6 +82,8 @@ func (w *Workspace) recall(ctx context.Context, key string) (*record, *image.Ima
 	if err != nil {
 		return nil, nil
 	}
+	now := w.Now()
+	_ = os.Chtimes(path, now, now) // at worst, the build counts as older than it is
 	return &rec, img
 }
 
@@ -87,7 +93,7 @@ func (w *Workspace) remember(rec *record) error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "writing the build record")
 	}
-	path := filepath.Join(w.imageDir(rec.Key), "record.json")
+	path := filepath.Join(w.imageDir(rec.Key), recordFile)
 	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
 		return fault.Wrap(fault.Internal, err, "writing the build record")
 	}
@@ -100,13 +106,13 @@ func (w *Workspace) imageDir(key string) string { return w.cache(filepath.Join("
 
 func (w *Workspace) makeImageDir(key string) (string, error) {
 	dir := w.imageDir(key)
-	shared := w.cache(filepath.Join("images", "blobs"))
+	shared := w.cache(filepath.Join("images", sharedBlobs))
 	for _, d := range []string{dir, filepath.Join(shared, "sha256")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return "", fault.Wrap(fault.Internal, err, "making the image cache")
 		}
 	}
-	err := os.Symlink(filepath.Join("..", "blobs"), filepath.Join(dir, "blobs"))
+	err := os.Symlink(filepath.Join("..", sharedBlobs), filepath.Join(dir, "blobs"))
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fault.Wrap(fault.Internal, err, "making the image cache")
 	}
