@@ -271,6 +271,34 @@ func TestKernelWithoutControls(t *testing.T) {
 	})
 }
 
+func TestControlsCanBeOff(t *testing.T) {
+	off := map[sandbox.Control]sandbox.Mode{}
+	for _, c := range sandbox.Controls() {
+		off[c] = sandbox.Off
+	}
+	got := shell(t, sandbox.Policy{Modes: off}, "[ -e /proc/self/fd/3 ] || [ -e /proc/self/fd/4 ] || echo closed; grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status")
+	if want := "closed\nNoNewPrivs:\t0\nSeccomp:\t0"; got.Output != want { // the trampoline's own are closed anyway
+		t.Errorf("output %q, want %q", got.Output, want)
+	}
+	for _, outcome := range got.Report.Controls {
+		if outcome.State != sandbox.Skipped {
+			t.Errorf("outcome %+v", outcome)
+		}
+	}
+}
+
+func TestWritableMemoryNeverBecomesExecutable(t *testing.T) {
+	const script = "import mmap; mmap.mmap(-1, 4096, prot=7); print('DONE')"
+	p := all()
+	if got := python(t, p, script); got.Output != "DONE" {
+		t.Errorf("without MDWE: %+v", got)
+	}
+	p.Modes[sandbox.MDWE] = sandbox.Require
+	if got := python(t, p, script); !strings.HasSuffix(got.Output, "Permission denied") {
+		t.Errorf("with MDWE: %+v", got)
+	}
+}
+
 func TestNothingStartsFromABadRequest(t *testing.T) {
 	for name, tc := range map[string]struct {
 		policy sandbox.Policy

@@ -2,9 +2,11 @@ package task
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"time"
+	"unsafe"
 
 	"github.com/lockforge/lockforge/executor/sandbox"
 	"golang.org/x/sys/unix"
@@ -24,6 +26,9 @@ const (
 // and reaps those that became this process's children. It returns what is
 // left after 2 s: processes that even SIGKILL does not end.
 func (l *lineage) sweep() []int {
+	if l.child == nil || childless() {
+		return nil
+	}
 	deadline := time.Now().Add(sweepTime)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		left := l.strike()
@@ -81,6 +86,9 @@ func Supervise(ctx context.Context) error {
 			case <-ctx.Done():
 				return
 			case <-ended:
+				if !orphanEnded() {
+					continue
+				}
 			case <-again.C:
 			}
 			strangers = reap(strangers, time.Now())
@@ -88,6 +96,38 @@ func Supervise(ctx context.Context) error {
 		}
 	}()
 	return nil
+}
+
+// childless says whether this process has no child at all, so that nothing can
+// descend from it. It is cheaper than looking at every process.
+func childless() bool {
+	return errors.Is(unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil), unix.ECHILD)
+}
+
+// orphanEnded says whether there may be a zombie that no Run waits for. The
+// kernel shows one zombie, so a run's main child is given a moment to go.
+func orphanEnded() bool {
+	for range 5 {
+		var info childInfo
+		if err := unix.Waitid(unix.P_ALL, 0, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err != nil || info.pid == 0 {
+			return false
+		}
+		lineages.Lock()
+		ours := lineages.mains[int(info.pid)]
+		lineages.Unlock()
+		if !ours {
+			return true
+		}
+		time.Sleep(reapPause)
+	}
+	return true
+}
+
+// childInfo is siginfo_t as waitid fills it in, on 64-bit machines.
+type childInfo struct {
+	_   [4]int32 // si_signo, si_errno, si_code, padding
+	pid int32
+	_   [27]int32
 }
 
 // reap takes the zombies that nobody waits for, and ends orphans of no run.
