@@ -17,7 +17,8 @@ type EngineOptions struct {
 	Runc string   // "" looks for runc on PATH
 }
 
-// connect returns a client of the BuildKit that builds, and what ends both.
+// connect returns a client of the BuildKit that builds, and what ends both;
+// stop may be called after an error as well.
 // The embedded engine keeps one state per compression type: which layers it
 // has compressed before must not decide what a layer's bytes are.
 func (w *Workspace) connect(ctx context.Context, compression string) (c *solve.Client, stop func(), err error) {
@@ -25,7 +26,7 @@ func (w *Workspace) connect(ctx context.Context, compression string) (c *solve.C
 	if o.Address != "" {
 		c, err = solve.Dial(ctx, solve.Target{Address: o.Address, CA: o.CA, Cert: o.Cert, Key: o.Key, ServerName: o.ServerName})
 		if err != nil {
-			return nil, nil, err
+			return nil, func() {}, err
 		}
 		return c, func() { _ = c.Close() }, nil
 	}
@@ -38,12 +39,12 @@ func (w *Workspace) connect(ctx context.Context, compression string) (c *solve.C
 	})
 	step.End(err)
 	if err != nil {
-		return nil, nil, err
+		return nil, func() {}, err
 	}
 	c, err = solve.Dial(ctx, solve.Target{Address: e.Address, LocalContent: e.ContentDir})
 	if err != nil {
 		_ = e.Stop()
-		return nil, nil, err
+		return nil, func() {}, err
 	}
 	return c, func() {
 		_ = c.Close()

@@ -83,7 +83,7 @@ func TestEvilRecipesAreRefused(t *testing.T) {
 
 func TestEveryRuleHasAPage(t *testing.T) {
 	pages := map[string]bool{"README.md": true}
-	index, err := os.ReadFile("../../docs/reference/recipe-rules/README.md")
+	index, err := os.ReadFile("../../docs/recipe-rules/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestEveryRuleHasAPage(t *testing.T) {
 		}
 		pages[r.ID+".md"] = true
 	}
-	files, err := os.ReadDir("../../docs/reference/recipe-rules")
+	files, err := os.ReadDir("../../docs/recipe-rules")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ type Rule struct {
 }
 
 // Page is the rule's page, relative to the project's root.
-func (r Rule) Page() string { return "docs/reference/recipe-rules/" + r.ID + ".md" }
+func (r Rule) Page() string { return "docs/recipe-rules/" + r.ID + ".md" }
 
 // Rules.
 var (

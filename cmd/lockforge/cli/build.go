@@ -46,7 +46,9 @@ func (a *app) buildCommand() *cobra.Command {
 			a.engineOptions(w, f.engine)
 			result, err := w.Build(cmd.Context(), request)
 			stop()
-			if result != nil && f.metadata != "" {
+			// A denied image has its findings in the metadata; of a build that
+			// did not get so far, an earlier file says more.
+			if f.metadata != "" && (err == nil || fault.Is(err, fault.Denied)) {
 				if err := writeMetadata(f.metadata, result); err != nil {
 					return err
 				}

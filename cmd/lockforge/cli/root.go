@@ -67,6 +67,8 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	// Help follows the order of the work, as commands lists it.
+	cobra.EnableCommandSorting = false
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.Wrap(fault.Usage, err, "reading flags").Hint("see `%s --help`", cmd.CommandPath())
 	})
