@@ -33,6 +33,7 @@ func typesOf(all []attest.Statement) []string {
 }
 
 func TestAttachedStatementsAreFoundAgain(t *testing.T) {
+	t.Parallel()
 	places(t, func(t *testing.T, ref string) {
 		private, public := keyPair(t)
 		target := open(t, ref)
@@ -54,6 +55,7 @@ func TestAttachedStatementsAreFoundAgain(t *testing.T) {
 }
 
 func TestSigningTwiceChangesNothing(t *testing.T) {
+	t.Parallel()
 	dir := writeLayout(t)
 	private, _ := keyPair(t)
 	var before []string
@@ -75,6 +77,7 @@ func TestSigningTwiceChangesNothing(t *testing.T) {
 // A statement with other content takes the place of the signer's old one, and
 // what nothing refers to any more is gone.
 func TestNewStatementReplacesTheOld(t *testing.T) {
+	t.Parallel()
 	places(t, func(t *testing.T, ref string) {
 		private, public := keyPair(t)
 		target := open(t, ref)
@@ -105,6 +108,7 @@ func TestNewStatementReplacesTheOld(t *testing.T) {
 }
 
 func TestOtherSignersWorkStays(t *testing.T) {
+	t.Parallel()
 	places(t, func(t *testing.T, ref string) {
 		target := open(t, ref)
 		var keys []string
@@ -128,6 +132,7 @@ func TestOtherSignersWorkStays(t *testing.T) {
 }
 
 func TestOneMoreStatementIsAdded(t *testing.T) {
+	t.Parallel()
 	places(t, func(t *testing.T, ref string) {
 		private, public := keyPair(t)
 		target := open(t, ref)
@@ -148,6 +153,7 @@ func TestOneMoreStatementIsAdded(t *testing.T) {
 }
 
 func TestStatementAboutAnotherImageIsNotSigned(t *testing.T) {
+	t.Parallel()
 	private, public := keyPair(t)
 	target := open(t, "oci:"+writeLayout(t))
 	err := attest.Attach(t.Context(), target, signer(t, private), statements(t, "sha256:"+hex64("f")))
@@ -160,6 +166,7 @@ func TestStatementAboutAnotherImageIsNotSigned(t *testing.T) {
 }
 
 func TestOpeningWhatIsNotThere(t *testing.T) {
+	t.Parallel()
 	tests := map[string]fault.Kind{
 		"oci:" + t.TempDir():            fault.Usage,
 		"oci:" + writeLayout(t) + ":v2": fault.Usage,

@@ -19,6 +19,7 @@ import (
 // The stock client accepts what Attach wrote, offline, in a registry and in a
 // layout, and refuses it with another key.
 func TestStockCosignAcceptsSignatures(t *testing.T) {
+	t.Parallel()
 	cosign := testenv.StockCosign(t)
 	places(t, func(t *testing.T, ref string) {
 		private, public := keyPair(t)
@@ -52,6 +53,7 @@ func TestStockCosignAcceptsSignatures(t *testing.T) {
 // Clients that look for referrers and not for tags find the same signatures,
 // also where a copy has left the tags behind.
 func TestStockCosignFindsReferrers(t *testing.T) {
+	t.Parallel()
 	cosign := testenv.StockCosign(t)
 	handler := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
 	hideTags := false
@@ -86,6 +88,7 @@ func TestStockCosignFindsReferrers(t *testing.T) {
 
 // Keys, signatures and statements of the stock client work here as well.
 func TestStockCosignsOwnWorkIsAccepted(t *testing.T) {
+	t.Parallel()
 	cosign := testenv.StockCosign(t)
 	ref := push(t, testenv.Registry(t))
 	dir := t.TempDir()
@@ -118,6 +121,7 @@ func TestStockCosignsOwnWorkIsAccepted(t *testing.T) {
 
 // A signed layout is still an ordinary layout for other clients.
 func TestSkopeoCopiesASignedLayout(t *testing.T) {
+	t.Parallel()
 	skopeo, err := exec.LookPath("skopeo")
 	if err != nil {
 		testenv.Missing(t, "skopeo is not installed")

@@ -51,6 +51,7 @@ func identity(t *testing.T, o attest.TrustOptions) *attest.Trust {
 }
 
 func TestKeylessSignaturesAreAccepted(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]keyless.Options{"timestamps": {}, "timestamps and log": {Log: true}} {
 		t.Run(name, func(t *testing.T) {
 			stack := keyless.Start(t, o)
@@ -79,6 +80,7 @@ func byType(all []attest.Statement) []attest.Statement {
 
 // Signing again with the same identity takes the place of what it said before.
 func TestKeylessSigningTwiceKeepsOneOfEach(t *testing.T) {
+	t.Parallel()
 	stack := keyless.Start(t, keyless.Options{})
 	places(t, func(t *testing.T, ref string) {
 		var want []attest.Statement
@@ -97,6 +99,7 @@ func TestKeylessSigningTwiceKeepsOneOfEach(t *testing.T) {
 }
 
 func TestCheckRefusesOtherIdentities(t *testing.T) {
+	t.Parallel()
 	plain, other := keyless.Start(t, keyless.Options{}), keyless.Start(t, keyless.Options{})
 	expired := keyless.Start(t, keyless.Options{CertificateAge: time.Hour})
 	logged := keyless.Start(t, keyless.Options{Log: true})
@@ -180,6 +183,7 @@ func TestCheckRefusesOtherIdentities(t *testing.T) {
 
 // What the authority answers is shown, without the token that it repeats.
 func TestKeylessSigningThatFails(t *testing.T) {
+	t.Parallel()
 	stack, other := keyless.Start(t, keyless.Options{}), keyless.Start(t, keyless.Options{})
 	good := attest.Keyless{Token: stack.Token(t, developer), Fulcio: stack.Fulcio, TSA: stack.TSA}
 	tests := map[string]func(k *attest.Keyless){
@@ -218,6 +222,7 @@ func TestKeylessSigningThatFails(t *testing.T) {
 // The stock client accepts the bundles under the same trusted root, offline,
 // and refuses another identity.
 func TestStockCosignAcceptsKeylessBundles(t *testing.T) {
+	t.Parallel()
 	cosign := testenv.StockCosign(t)
 	for name, o := range map[string]keyless.Options{"timestamps": {}, "timestamps and log": {Log: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -247,6 +252,7 @@ func TestStockCosignAcceptsKeylessBundles(t *testing.T) {
 
 // The authority of the tests is not one that certifies everything.
 func TestKeylessStackRefusesStrangers(t *testing.T) {
+	t.Parallel()
 	stack := keyless.Start(t, keyless.Options{})
 	response, err := http.Post(stack.Fulcio+"/api/v2/signingCert", "application/json", strings.NewReader("{}"))
 	if err != nil {
