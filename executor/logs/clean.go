@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"encoding/binary"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -75,11 +76,7 @@ func (c *Cleaner) Write(p []byte) (int, error) {
 			p = c.control(p)
 			continue
 		}
-		n := 0
-		for n < len(p) && n < chunk && plain[p[n]] {
-			n++
-		}
-		if n > 0 {
+		if n := plainLength(p[:min(len(p), chunk)]); n > 0 {
 			c.afterCR = false
 			c.emit(p[:n])
 			p = p[n:]
@@ -105,14 +102,27 @@ func (c *Cleaner) Close() error {
 	return c.err
 }
 
-// plain has the bytes that pass unchanged.
-var plain = func() (table [256]bool) {
-	for c := ' '; c <= '~'; c++ {
-		table[c] = true
+// plainLength returns how many bytes at the beginning of p pass unchanged.
+func plainLength(p []byte) int {
+	const (
+		each = 0x0101010101010101
+		high = 0x80 * each
+	)
+	n := 0
+	for ; n+8 <= len(p); n += 8 {
+		eight := binary.LittleEndian.Uint64(p[n:])
+		// A high bit stays where a byte is below ' ', is DEL, or is not ASCII.
+		control := (eight - ' '*each) &^ eight
+		del := (eight ^ 0x7f*each) - each
+		if (control|del|eight)&high != 0 {
+			break
+		}
 	}
-	table['\t'] = true
-	return table
-}()
+	for n < len(p) && (p[n] >= ' ' && p[n] <= '~' || p[n] == '\t') {
+		n++
+	}
+	return n
+}
 
 // special handles the first byte or character of p, which is not plain, and
 // returns the rest.

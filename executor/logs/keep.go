@@ -39,7 +39,9 @@ func (k *kept) add(line []byte, mark string) {
 		k.tail = append(k.tail, fill(nil, line, mark))
 	default:
 		k.tail[k.next] = fill(k.tail[k.next], line, mark)
-		k.next = (k.next + 1) % len(k.tail)
+		if k.next++; k.next == len(k.tail) {
+			k.next = 0
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func newAutomaton(patterns []pattern) *automaton {
 	for _, p := range patterns {
 		var start [word]byte
 		copy(start[:], p.text)
-		h := a.hash(start[:])
+		h := hash(binary.LittleEndian.Uint64(start[:]) & a.mask)
 		a.starts[h>>6] |= 1 << (h & 63)
 	}
 	a.label = append(make([]byte, 0, size), 0)
@@ -143,16 +143,15 @@ func (a *automaton) step(node uint32, b byte) uint32 {
 // skip returns the first place from i on at which a pattern may begin, or one
 // that has fewer than word bytes.
 func (a *automaton) skip(text []byte, i int) int {
+	// The loop that sees every byte: no loads that it can do without.
+	starts, mask := &a.starts, a.mask
 	for ; i+word <= len(text); i++ {
-		h := a.hash(text[i:])
-		if a.starts[h>>6]&(1<<(h&63)) != 0 {
-			return i
+		h := hash(binary.LittleEndian.Uint64(text[i:]) & mask)
+		if starts[h>>6]&(1<<(h&63)) != 0 {
+			break
 		}
 	}
 	return i
 }
 
-// hash maps the first gram bytes of text, which has at least word bytes.
-func (a *automaton) hash(text []byte) uint64 {
-	return (binary.LittleEndian.Uint64(text) & a.mask) * 0x9E3779B97F4A7C15 >> (64 - hashBits)
-}
+func hash(start uint64) uint64 { return start * 0x9E3779B97F4A7C15 >> (64 - hashBits) }
