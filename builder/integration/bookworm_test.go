@@ -15,7 +15,7 @@ base: {debian: {suite: bookworm}}
 // TestBookworm builds on the other suite, whose Python is older.
 func TestBookworm(t *testing.T) {
 	require(t)
-	w := newWorkplace(t, t.TempDir(), map[string]string{"m.yaml": bookworm})
+	w := newWorkplace(t, sharedCache, map[string]string{"m.yaml": bookworm})
 	w.must(t, "lock", "m.yaml")
 	w.must(t, "build", "m.yaml", "-o", "oci:image", "--metadata-file", "metadata.json")
 	if metadata := readFile(t, w.path("metadata.json")); !strings.Contains(metadata, "mysql") || !strings.Contains(metadata, "passed") {

@@ -59,7 +59,7 @@ func TestPrivateConnector(t *testing.T) {
 		File("acme_crm/__init__.py", "").File("acme_crm/source.py", crmSource).
 		EntryPoint("datahub.ingestion.source.plugins", "acme-crm", "acme_crm.source:CrmSource").Bytes(t))
 	const file = "acme_crm-2.1-py3-none-any.whl"
-	w := newWorkplace(t, t.TempDir(), map[string]string{file: wheel, "m.yaml": `version: 1
+	w := newWorkplace(t, sharedCache, map[string]string{file: wheel, "m.yaml": `version: 1
 name: private
 cli: {version: 1.7.0.17, slim: true}
 plugins: [file]

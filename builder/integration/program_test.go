@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +33,25 @@ var offline = []string{
 	"PATH=/nonexistent", "LOCKFORGE_UV=/nonexistent", "UV_DEFAULT_INDEX=" + deadEnd + "/simple",
 	"HTTP_PROXY=" + deadEnd, "HTTPS_PROXY=" + deadEnd, "http_proxy=" + deadEnd, "https_proxy=" + deadEnd,
 	"NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1",
+}
+
+// sharedCache is a cache directory that tests of this package share, so that
+// files are fetched once. Tests about caches have their own.
+var sharedCache string
+
+func TestMain(m *testing.M) {
+	code := 1
+	dir, err := os.MkdirTemp("", "lockforge-integration-")
+	if err == nil {
+		sharedCache = filepath.Join(dir, "cache")
+		code = m.Run()
+		err = os.RemoveAll(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "integration:", err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // workplace is a directory with a manifest, the cache that commands use there,

@@ -33,8 +33,7 @@ type buildAnswer struct {
 // TestQuickstart builds the quickstart once and asks everything of it.
 func TestQuickstart(t *testing.T) {
 	require(t)
-	cache := t.TempDir()
-	q := quickstart{workplace: newWorkplace(t, cache, map[string]string{"m.yaml": readFile(t, root+"/manifests/quickstart.yaml")})}
+	q := quickstart{workplace: newWorkplace(t, sharedCache, map[string]string{"m.yaml": readFile(t, root+"/manifests/quickstart.yaml")})}
 	q.registry = testenv.Registry(t)
 	q.must(t, "keygen")
 	if out := q.must(t, "lock", "m.yaml"); !strings.Contains(out, "wrote m.yaml.lock: ") {
