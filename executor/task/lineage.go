@@ -28,7 +28,8 @@ const usualMark = 819200
 // lineage is a started child with all that descends from it.
 type lineage struct {
 	main  int
-	mark  uint64 // 0: not marked, known by session and parents only
+	mark  uint64 // 0: not marked, known by session only
+	own   uint64 // what processes have that no run started
 	child *sandbox.Child
 }
 
@@ -41,7 +42,7 @@ func start(cmd *exec.Cmd, policy *sandbox.Policy) (*lineage, error) {
 			return nil, err
 		}
 		cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Setsid = false, true
-		l.mark = newMark()
+		l.own, l.mark = newMark()
 		var err error
 		if l.child, err = sandbox.Wrap(cmd, policy, l.mark); err != nil {
 			l.forget()
@@ -67,21 +68,36 @@ func start(cmd *exec.Cmd, policy *sandbox.Policy) (*lineage, error) {
 	return l, nil
 }
 
-// newMark returns a mark that no other run has, or 0 where none can be had.
-func newMark() uint64 {
+// newMark returns this process's own mark, and one that no other run has, or 0
+// where none can be had.
+func newMark() (own, mark uint64) {
 	own, err := sandbox.Mark(os.Getpid())
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	lineages.Lock()
 	defer lineages.Unlock()
-	for mark := min(own, usualMark) - 1; mark > 0 && mark != math.MaxUint64; mark-- {
+	for mark = min(own, usualMark) - 1; mark > 0 && mark != math.MaxUint64; mark-- {
 		if !lineages.marks[mark] {
 			lineages.marks[mark] = true
-			return mark
+			return own, mark
 		}
 	}
-	return 0
+	return own, 0
+}
+
+// isMain says whether Run waits for this child.
+func isMain(pid int) bool {
+	lineages.Lock()
+	defer lineages.Unlock()
+	return lineages.mains[pid]
+}
+
+// stray says whether a marked process belongs to no run: it took its mark down.
+func stray(mark, own uint64) bool {
+	lineages.Lock()
+	defer lineages.Unlock()
+	return mark != own && !lineages.marks[mark]
 }
 
 func (l *lineage) forget() {
@@ -102,7 +118,7 @@ func (l *lineage) report() *sandbox.Report {
 
 // has says whether a descendant of this process belongs to the run. Its
 // children carry its mark; where the kernel would not set one, those that
-// stayed in its session are known.
+// stayed in its session are known. A stray counts for every run.
 func (l *lineage) has(p process) bool {
 	if p.session == l.main {
 		return true
@@ -111,7 +127,7 @@ func (l *lineage) has(p process) bool {
 		return false
 	}
 	mark, err := sandbox.Mark(p.pid)
-	return err == nil && mark == l.mark
+	return err == nil && (mark == l.mark || stray(mark, l.own))
 }
 
 // kill sends SIGKILL to the process that p described, and to no other that got

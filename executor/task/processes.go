@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is what /proc/<pid>/stat says, see proc_pid_stat(5).
@@ -48,25 +50,54 @@ func parseStat(stat []byte) (process, error) {
 	return p, nil
 }
 
-// descendants returns every process that descends from root, without root.
-func descendants(root int) ([]process, error) {
-	entries, err := os.ReadDir("/proc")
+// eachProcess calls f for every process. It reads the list a few names at a
+// time: one that was forked meanwhile, with a higher number, is met as well.
+// The answer is false where one was gone before it could be looked at.
+func eachProcess(f func(process)) (complete bool, err error) {
+	dir, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	children := map[int][]process{}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
+	defer unix.Close(dir)
+	complete = true
+	buffer := make([]byte, 256)
+	for {
+		n, err := unix.ReadDirent(dir, buffer)
+		if err != nil || n <= 0 {
+			return complete, err
+		}
+		_, _, names := unix.ParseDirent(buffer[:n], -1, nil)
+		for _, name := range names {
+			pid, err := strconv.Atoi(name)
+			if err != nil {
+				continue
+			}
+			if p, err := readProcess(pid); err == nil {
+				f(p)
+			} else {
+				complete = false
+			}
+		}
+	}
+}
+
+// descends says whether p is below root. A parent that ends meanwhile leaves
+// its children to another, so the way up is looked for again.
+func (p process) descends(root int) bool {
+	for at := p; ; {
+		if at.parent == root {
+			return true
+		}
+		if at.parent <= 1 {
+			return false
+		}
+		above, err := readProcess(at.parent)
+		if err == nil {
+			at = above
 			continue
 		}
-		if p, err := readProcess(pid); err == nil { // it may have ended since
-			children[p.parent] = append(children[p.parent], p)
+		if at, err = readProcess(p.pid); err != nil {
+			return false
 		}
 	}
-	all := children[root]
-	for i := 0; i < len(all); i++ {
-		all = append(all, children[all[i].pid]...)
-	}
-	return all, nil
 }

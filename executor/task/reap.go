@@ -30,26 +30,23 @@ func (l *lineage) sweep() []int {
 		return nil
 	}
 	deadline := time.Now().Add(sweepTime)
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		left := l.strike()
-		if len(left) == 0 || time.Now().After(deadline) {
+	for {
+		left, clean := l.strike()
+		if clean || time.Now().After(deadline) {
 			return left
 		}
-		time.Sleep(pause)
+		time.Sleep(time.Millisecond)
 	}
 }
 
-// strike kills and reaps once, and returns what it found alive.
-func (l *lineage) strike() []int {
-	self := os.Getpid()
-	all, err := descendants(self)
-	if err != nil {
-		return nil
-	}
-	var alive []int
-	for _, p := range all {
-		if !l.has(p) {
-			continue
+// strike kills and reaps once, and returns what it found alive. It is clean
+// where there was no trace of the run: a process that forks and exits all the
+// time may slip through, but leaves its dead to this process.
+func (l *lineage) strike() (alive []int, clean bool) {
+	self, dead := os.Getpid(), 0
+	complete, err := eachProcess(func(p process) {
+		if !l.has(p) || !p.descends(self) {
+			return
 		}
 		switch {
 		case !p.zombie:
@@ -57,10 +54,12 @@ func (l *lineage) strike() []int {
 			alive = append(alive, p.pid)
 		case p.parent == self:
 			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil)
+			dead++
 		default: // its parent, which is going as well, has not reaped it
+			dead++
 		}
-	}
-	return alive
+	})
+	return alive, err != nil || complete && len(alive)+dead == 0
 }
 
 // Supervise makes this process the one that orphans of its children come to,
@@ -112,10 +111,7 @@ func orphanEnded() bool {
 		if err := unix.Waitid(unix.P_ALL, 0, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err != nil || info.pid == 0 {
 			return false
 		}
-		lineages.Lock()
-		ours := lineages.mains[int(info.pid)]
-		lineages.Unlock()
-		if !ours {
+		if !isMain(int(info.pid)) {
 			return true
 		}
 		time.Sleep(reapPause)
@@ -130,35 +126,28 @@ type childInfo struct {
 	_   [27]int32
 }
 
-// reap takes the zombies that nobody waits for, and ends orphans of no run.
-// Zombies without a mark may be children of another package of this process:
+// reap takes the zombies that nobody waits for, and ends strays. Zombies without a mark may be children of another package of this process:
 // they are given time. since says when those were seen first.
 func reap(since map[int]time.Time, now time.Time) map[int]time.Time {
 	lineages.starting.Lock()
 	defer lineages.starting.Unlock()
-	lineages.Lock()
-	defer lineages.Unlock()
 	self := os.Getpid()
 	own, err := sandbox.Mark(self)
 	if err != nil {
 		return since
 	}
-	all, err := descendants(self)
-	if err != nil {
-		return since
-	}
 	waiting := map[int]time.Time{}
-	for _, p := range all {
-		if p.parent != self || lineages.mains[p.pid] {
-			continue
+	_, _ = eachProcess(func(p process) { // without /proc nothing can be done
+		if p.parent != self || isMain(p.pid) {
+			return
 		}
 		mark, err := sandbox.Mark(p.pid)
 		unmarked := err != nil || mark == own
 		if !p.zombie {
-			if !unmarked && !lineages.marks[mark] {
-				p.kill() // no run has this mark: it was tampered with
+			if !unmarked && stray(mark, own) {
+				p.kill()
 			}
-			continue
+			return
 		}
 		if unmarked {
 			first, seen := since[p.pid]
@@ -167,10 +156,10 @@ func reap(since map[int]time.Time, now time.Time) map[int]time.Time {
 			}
 			if now.Sub(first) < strangerTime {
 				waiting[p.pid] = first
-				continue
+				return
 			}
 		}
 		_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil)
-	}
+	})
 	return waiting
 }

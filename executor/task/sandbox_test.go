@@ -119,6 +119,54 @@ func TestNothingOutlivesTheRun(t *testing.T) {
 	}
 }
 
+func TestMarkThatWasLoweredHidesNobody(t *testing.T) {
+	s, outputs := sandboxed(t, "")
+	pidFile := filepath.Join(outputs, "pid")
+	if _, err := os.Stat("/bin/bash"); err != nil {
+		lacks(t, "no bash, whose ulimit can lower the mark")
+	}
+	s.Argv = []string{"/bin/bash", "-c", "ulimit -q 4096 && " + withDaemon(pidFile, "exit 0")}
+	s.Sandbox.Modes = map[sandbox.Control]sandbox.Mode{sandbox.Seccomp: sandbox.Off}
+	if end := task.Run(t.Context(), s); end.Code != 0 || len(end.Left) != 0 {
+		t.Errorf("end = %+v", end)
+	}
+	if err := syscall.Kill(number(t, pidFile), 0); err != syscall.ESRCH {
+		t.Error("the daemon outlived the run")
+	}
+}
+
+// TestProcessThatKeepsMovingIsCaught has a daemon that is another process
+// every moment.
+func TestProcessThatKeepsMovingIsCaught(t *testing.T) {
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		lacks(t, "no /usr/bin/python3")
+	}
+	s, outputs := sandboxed(t, "")
+	beat := filepath.Join(outputs, "beat")
+	s.Argv = []string{"/usr/bin/python3", "-I", "-c", `
+import os, sys, time
+if os.fork():
+    while not os.path.exists(sys.argv[1]): time.sleep(0.01)
+    os._exit(0)
+n = 0
+while True:
+    if os.fork(): os._exit(0)
+    os.setsid()
+    n += 1
+    if n % 20 == 0: open(sys.argv[1], "w").close()
+`, beat}
+	if end := task.Run(t.Context(), s); end.Code != 0 || len(end.Left) != 0 {
+		t.Errorf("end = %+v", end)
+	}
+	if err := os.Remove(beat); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	if _, err := os.Stat(beat); err == nil {
+		t.Error("it still moves")
+	}
+}
+
 func TestEndOfOneRunSparesTheDaemonsOfAnother(t *testing.T) {
 	long, outputs := sandboxed(t, "")
 	pidFile := filepath.Join(outputs, "pid")
