@@ -117,3 +117,19 @@ func BenchmarkNew(b *testing.B) {
 		}
 	}
 }
+
+// A report is mostly strings of some dozen bytes.
+func BenchmarkJSON(b *testing.B) {
+	m, err := New(fifty())
+	if err != nil {
+		b.Fatal(err)
+	}
+	text := "[" + strings.Repeat(`{"urn": "urn:li:dataset:(urn:li:dataPlatform:mysql,db.table,PROD)", "aspects": ["status", "schemaMetadata"], "count": 12},`, 1000) + "0]"
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := m.JSON(io.Discard, strings.NewReader(text)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // MinLength is the length in bytes below which a value is not masked, as
@@ -30,6 +31,7 @@ type Masker struct {
 	a        *automaton
 	markers  [][]byte // by index of the secret
 	unmasked []string
+	spare    sync.Pool // of *Writer, for Bytes
 }
 
 // New makes a Masker of the values of secrets, by name. Each function in also
@@ -82,9 +84,13 @@ func (m *Masker) Writer(w io.Writer) *Writer {
 
 // Bytes returns b masked.
 func (m *Masker) Bytes(b []byte) []byte {
-	var out bytes.Buffer
-	w := m.Writer(&out)
-	// A bytes.Buffer takes every write.
+	w, ok := m.spare.Get().(*Writer)
+	if !ok {
+		w = m.Writer(nil)
+	}
+	defer m.spare.Put(w)
+	var out bytes.Buffer // takes every write
+	w.reset(&out)
 	_, _ = w.Write(b)
 	_ = w.Close()
 	return out.Bytes()

@@ -35,6 +35,11 @@ type match struct {
 	announced  bool // its marker is out already, and start may lie before buf
 }
 
+// reset makes a closed or new Writer ready for another stream.
+func (w *Writer) reset(out io.Writer) {
+	*w = Writer{m: w.m, out: out, buf: w.buf[:0], matches: w.matches[:0], ready: w.ready[:0]}
+}
+
 // Write masks p. It fails with the first error of the underlying writer, and
 // from then on; what could not be masked is never written.
 func (w *Writer) Write(p []byte) (int, error) {
