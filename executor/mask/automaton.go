@@ -2,6 +2,7 @@ package mask
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -45,8 +46,11 @@ type automaton struct {
 // span is a set of sorted patterns that share the bytes up to a node.
 type span struct{ low, high int }
 
+// newAutomaton finds each of the patterns, under the lowest name that has it.
 func newAutomaton(patterns []pattern) *automaton {
-	slices.SortStableFunc(patterns, func(a, b pattern) int { return bytes.Compare(a.text, b.text) })
+	slices.SortFunc(patterns, func(a, b pattern) int {
+		return cmp.Or(bytes.Compare(a.text, b.text), cmp.Compare(a.name, b.name))
+	})
 	patterns = slices.CompactFunc(patterns, func(a, b pattern) bool { return bytes.Equal(a.text, b.text) })
 	a := &automaton{patterns: patterns, gram: word}
 	size := 1

@@ -44,7 +44,6 @@ func benchmark(b *testing.B, text []byte) {
 	runtime.GC()
 	w := m.Writer(io.Discard)
 	b.SetBytes(int64(len(text)))
-	b.ReportMetric(float64(len(m.a.label)), "nodes")
 	b.ReportAllocs()
 	start := cpu(b)
 	for b.Loop() {
@@ -52,6 +51,7 @@ func benchmark(b *testing.B, text []byte) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(len(m.a.label)), "nodes")
 	b.ReportMetric(float64(b.N)*float64(len(text))/1e6/(cpu(b)-start), "MB/cpu-s")
 }
 
@@ -111,11 +111,13 @@ func BenchmarkBeginnings(b *testing.B) {
 func BenchmarkNew(b *testing.B) {
 	secrets := fifty()
 	b.ReportAllocs()
+	start := cpu(b)
 	for b.Loop() {
 		if _, err := New(secrets); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric((cpu(b)-start)*1e3/float64(b.N), "cpu-ms/op")
 }
 
 // A report is mostly strings of some dozen bytes.

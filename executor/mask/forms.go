@@ -157,6 +157,9 @@ func textual(value string, also []func(string) string) []string {
 
 // markup returns the value as escapers for XML and HTML write it.
 func markup(value string) []string {
+	if !strings.ContainsAny(value, `&<>"'`) {
+		return nil
+	}
 	var found []string
 	for _, quotes := range [][2]string{{`"`, `'`}, {"&quot;", "'"}, {"&quot;", "&#x27;"}, {"&quot;", "&apos;"}, {"&quot;", "&#39;"}, {"&#34;", "&#39;"}} {
 		found = append(found, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, quotes[0], `'`, quotes[1]).Replace(value))
@@ -166,6 +169,9 @@ func markup(value string) []string {
 
 // percent returns the value as encoders of URLs write it.
 func percent(value string) []string {
+	if !strings.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf || !alphanumeric(byte(r)) }) {
+		return nil
+	}
 	var found []string
 	for _, safe := range []string{
 		"-._~",                 // RFC 3986, Python's quote with safe=""
@@ -192,11 +198,15 @@ func escapeBytes(value, safe, digits, space string) string {
 		switch {
 		case c == ' ':
 			out.WriteString(space)
-		case c < utf8.RuneSelf && (c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte(safe, c) >= 0):
+		case alphanumeric(c) || strings.IndexByte(safe, c) >= 0:
 			out.WriteByte(c)
 		default:
 			out.Write([]byte{'%', digits[c>>4], digits[c&15]})
 		}
 	}
 	return out.String()
+}
+
+func alphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }

@@ -56,7 +56,6 @@ func New(secrets map[string]string, also ...func(string) string) (*Masker, error
 			patterns = append(patterns, pattern{[]byte(form), i})
 		}
 	}
-	slices.SortStableFunc(patterns, func(a, b pattern) int { return a.name - b.name })
 	m.a = newAutomaton(patterns)
 	for _, name := range names {
 		marker, err := m.marker(name)
