@@ -7,8 +7,11 @@ import (
 	"github.com/lockforge/lockforge/executor/sandbox"
 )
 
-// asExecutor makes the test binary an executor that runs one task.
-const asExecutor = "executor"
+// Names under which the test binary is another program.
+const (
+	asExecutor     = "executor"      // runs one script as a task
+	asBusyExecutor = "busy-executor" // runs many tasks at once
+)
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
@@ -17,6 +20,8 @@ func TestMain(m *testing.M) {
 			os.Exit(sandbox.Main(os.Args[2:]))
 		case asExecutor:
 			os.Exit(executorMain(os.Args[2]))
+		case asBusyExecutor:
+			os.Exit(busyMain())
 		}
 	}
 	os.Exit(m.Run())

@@ -227,6 +227,38 @@ func executorMain(script string) int {
 	return 0
 }
 
+// busyMain runs tasks in parallel, each with its own exit code and daemons, and
+// prints what went wrong; in the end no child may be left, dead or alive.
+func busyMain() int {
+	if err := task.Supervise(context.Background()); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	var wait sync.WaitGroup
+	for code := range 40 {
+		wait.Go(func() {
+			end := task.Run(context.Background(), task.Spec{
+				Argv:   []string{"/bin/sh", "-c", fmt.Sprintf("setsid sleep 100 & (setsid true &); exit %d", code)},
+				Stdout: os.Stdout, Stderr: os.Stdout, Drain: time.Second, Sandbox: &sandbox.Policy{},
+			})
+			if end.Code != code || end.Error != "" || len(end.Left) != 0 {
+				fmt.Printf("task %d: %+v\n", code, end)
+			}
+		})
+	}
+	wait.Wait()
+	if _, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); err != syscall.ECHILD {
+		fmt.Println("children are left:", err)
+	}
+	return 0
+}
+
+func TestManyRunsAtOnceKeepTheirCodesAndLeaveNothing(t *testing.T) {
+	if out, err := exec.Command("/proc/self/exe", asBusyExecutor).CombinedOutput(); err != nil || len(out) != 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestExecutorReapsOrphansWhileTheRunGoesOn also runs it as another user, under
 // whom a protected executor has to be able to execute itself.
 func TestExecutorReapsOrphansWhileTheRunGoesOn(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/lockforge/lockforge/executor/sandbox"
 )
 
-// ExitNotStarted is the exit code where the child never ran.
-const ExitNotStarted = 125
+// ExitNotStarted is the exit code where the child never ran: 125.
+const ExitNotStarted = sandbox.ExitNotStarted
 
 // Phases of a run, as an end record names them.
 const (
