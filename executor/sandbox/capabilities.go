@@ -25,11 +25,12 @@ func dropCapabilities() (string, error) {
 			break
 		}
 	}
+	detail := ""
 	if unix.Geteuid() != 0 && errors.Is(bounding, unix.EPERM) {
-		bounding = nil
+		bounding, detail = nil, "the bounding set stays: not root"
 	}
 	ambient := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData
-	return "", errors.Join(bounding, ambient, unix.Capset(&header, &none[0]))
+	return detail, errors.Join(bounding, ambient, unix.Capset(&header, &none[0]))
 }
