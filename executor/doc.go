@@ -1,7 +1,11 @@
 // Package executor is the runtime inside a locked image. It runs one recipe in
 // the bundled venv of a plugin, under supervision:
 //
-//	argv ─► bundle.Find ─► task.Run ─► exit code and end record
+//	argv ─► bundle.Find ─► recipe.Parse, Check ─► secret.Resolve ─► task.Run ─► exit code and end record
+//	                                                    └─► mask ─► logs ◄── output
 //
-// The packages bundle, task, health and contract use the standard library only.
+// What reaches Python is the canonical form of the recipe that was judged, over
+// standard input, together with the secrets it names. Its packages use the
+// standard library, golang.org/x/sys for the kernel's controls, and a YAML
+// parser in recipe alone.
 package executor

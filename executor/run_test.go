@@ -10,7 +10,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lockforge/lockforge/executor"
+	"github.com/lockforge/lockforge/executor/sandbox"
 )
+
+// TestMain lets the test binary be the trampoline of its own children.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Subcommand {
+		os.Exit(sandbox.Main(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
 
 // fakePython stands for a venv's interpreter: it prints how it was called and
 // what it was given.
@@ -59,14 +68,17 @@ func run(t *testing.T, root, stdin string, args ...string) result {
 	return result{code, out.String(), errs.String()}
 }
 
+const withSecret = `source: {type: mysql, config: {password: "${DB_PASSWORD}"}}`
+
 func TestRunGivesTheRecipeOverStdinAndPassesOnTheCode(t *testing.T) {
 	root := image(t)
-	got := run(t, root, "source: {type: mysql}", "executor", "run", "--plugin", "mysql", "--secret-env", "DB_PASSWORD")
+	got := run(t, root, withSecret, "executor", "run", "--plugin", "mysql", "--secret-env", "DB_PASSWORD")
 	if got.Code != 4 {
 		t.Errorf("exit code %d, want the child's 4; stderr %s", got.Code, got.Stderr)
 	}
+	// The child got the value, and what it said of it is masked.
 	want := "args: -I " + root + `/mysql-bundled/bin/datahub ingest run -c -
-{"__recipe_yaml__":"source: {type: mysql}","__secrets__":{"DB_PASSWORD":"s3cret"}}0
+{"__recipe_yaml__":"{\"source\": {\"type\": \"mysql\", \"config\": {\"password\": \"${DB_PASSWORD}\"}}}","__secrets__":{"DB_PASSWORD":"***REDACTED:DB_PASSWORD***"}}0
 `
 	if diff := cmp.Diff(want, got.Stdout); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
@@ -83,9 +95,30 @@ func TestRunGivesTheRecipeOverStdinAndPassesOnTheCode(t *testing.T) {
 	}
 }
 
+func TestSecretFilesOverruleVariables(t *testing.T) {
+	secrets, log := t.TempDir(), filepath.Join(t.TempDir(), "log")
+	write(t, filepath.Join(secrets, "DB_PASSWORD"), "from-a-file\n", 0o600)
+	got := run(t, image(t), withSecret, "executor", "run", "--plugin", "mysql", "--secret-env", "DB_PASSWORD", "--secret-dir", secrets, "--log-file", log)
+	if got.Code != 4 {
+		t.Fatalf("%+v", got)
+	}
+	kept, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{got.Stdout, got.Stderr, string(kept)} {
+		if strings.Contains(text, "from-a-file") || strings.Contains(text, "s3cret") {
+			t.Errorf("a secret got out:\n%s", text)
+		}
+	}
+	if !strings.Contains(string(kept), "ingest run") {
+		t.Errorf("the log file does not hold the output: %q", kept)
+	}
+}
+
 func TestEndRecordGoesToAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "end.json")
-	got := run(t, image(t), "{}", "executor", "run", "--plugin=mysql", "--end-record", file)
+	got := run(t, image(t), "source: {type: mysql}", "executor", "run", "--plugin=mysql", "--end-record", file)
 	if content, err := os.ReadFile(file); err != nil || !strings.Contains(string(content), `"code":4`) || got.Stderr != "" {
 		t.Errorf("record %q, %v; stderr %q", content, err, got.Stderr)
 	}
@@ -104,9 +137,15 @@ func TestBadInputStartsNothing(t *testing.T) {
 		"not bundled":      {stdin: "{}", args: []string{"executor", "run", "--plugin", "snowflake"}, says: "bundled are: file, mysql"},
 		"path as plugin":   {stdin: "{}", args: []string{"executor", "run", "--plugin", "../mysql"}, says: "../mysql"},
 		"empty recipe":     {stdin: " \n", args: []string{"executor", "run", "--plugin", "mysql"}, says: "empty"},
-		"huge recipe":      {stdin: strings.Repeat("a", 11<<20), args: []string{"executor", "run", "--plugin", "mysql"}, says: "larger"},
+		"huge recipe":      {stdin: strings.Repeat("a", 11<<20), args: []string{"executor", "run", "--plugin", "mysql"}, says: "10"},
 		"missing recipe":   {args: []string{"executor", "run", "--plugin", "mysql", "--config", "/nonexistent"}, says: "/nonexistent"},
-		"unset secret":     {stdin: "{}", args: []string{"executor", "run", "--plugin", "mysql", "--secret-env", "NOPE"}, says: "NOPE"},
+		"unknown secret":   {stdin: "source: {type: mysql, config: {password: \"${NOPE}\"}}", args: []string{"executor", "run", "--plugin", "mysql"}, says: "NOPE"},
+		"unnamed secret":   {stdin: withSecret, args: []string{"executor", "run", "--plugin", "mysql"}, says: "DB_PASSWORD"},
+		"another source":   {stdin: "source: {type: postgres}", args: []string{"executor", "run", "--plugin", "mysql"}, says: "RP003"},
+		"a class":          {stdin: "source: {type: evil.Source}", args: []string{"executor", "run", "--plugin", "mysql"}, says: "RP004"},
+		"duplicate key":    {stdin: "source: {type: mysql, type: evil}", args: []string{"executor", "run", "--plugin", "mysql"}, says: "type"},
+		"bad sandbox":      {stdin: "{}", args: []string{"executor", "run", "--plugin", "mysql", "--sandbox", "no"}, says: "--sandbox"},
+		"bad memory":       {stdin: "{}", args: []string{"executor", "run", "--plugin", "mysql", "--memory", "lots"}, says: "memory"},
 		"stray argument":   {stdin: "{}", args: []string{"executor", "run", "--plugin", "mysql", "x"}, says: "x"},
 		"negative timeout": {stdin: "{}", args: []string{"executor", "run", "--plugin", "mysql", "--timeout", "-1s"}, says: "--timeout"},
 	} {

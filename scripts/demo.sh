@@ -47,7 +47,7 @@ chown -R 1000:1000 data
 rm -f data/out.json
 cd - >/dev/null
 go run ./internal/ocirun/cmd -bind "$work/data:/data" "oci:$work/image" \
-  /opt/datahub/bin/executor run --plugin file --config /data/recipe.yaml
+  /opt/datahub/bin/executor run --plugin file --config /data/recipe.yaml --write /data --sandbox require
 grep -q 'shop.orders' "$work/data/out.json"
 say 'done: the ingestion wrote'
 head -c 400 "$work/data/out.json"

@@ -49,7 +49,7 @@ func (c container) everyVenv(t *testing.T) {
 }
 
 func (c container) ingestion(t *testing.T) {
-	s := c.must(t, "", executor, "run", "--plugin", "file", "--config", "/data/recipe.yaml")
+	s := c.must(t, "", executor, "run", "--plugin", "file", "--config", "/data/recipe.yaml", "--write", "/data", "--sandbox", "require")
 	if !strings.Contains(s.stdout+s.stderr, `"phase":"exited","code":0`) {
 		t.Errorf("no end record in\n%s", tail(s.stderr))
 	}
@@ -58,7 +58,7 @@ func (c container) ingestion(t *testing.T) {
 		t.Errorf("the ingestion wrote %s", out)
 	}
 	// The entry point's other name, with the recipe on standard input.
-	c.must(t, fileToFile, "/start_datahub_executor.sh", "run", "--plugin", "file")
+	c.must(t, fileToFile, "/start_datahub_executor.sh", "run", "--plugin", "file", "--write", "/data")
 }
 
 func (c container) usage(t *testing.T) {
@@ -68,7 +68,7 @@ func (c container) usage(t *testing.T) {
 		}
 	}
 	const broken = "source: {type: file, config: {path: /data/absent.json}}\nsink: {type: file, config: {filename: /data/x.json}}\n"
-	if s := c.run(t, broken, executor, "run", "--plugin", "file"); s.code == 0 || s.code == 2 {
+	if s := c.run(t, broken, executor, "run", "--plugin", "file", "--write", "/data"); s.code == 0 || s.code == 2 {
 		t.Errorf("an ingestion without input ends with code %d", s.code)
 	}
 }

@@ -70,7 +70,7 @@ wheels: [{path: ` + file + `, sha256: ` + strings.TrimPrefix(digestOf(wheel), "s
 	w.must(t, "lock", "m.yaml")
 	w.must(t, "build", "m.yaml", "-o", "oci:image")
 	c := open(t, "oci:"+w.path("image"))
-	c.must(t, crmRecipe, executor, "run", "--plugin", "acme-crm")
+	c.must(t, crmRecipe, executor, "run", "--plugin", "acme-crm", "--write", "/data")
 	if out := readFile(t, filepath.Join(c.data, "out.json")); !strings.Contains(out, "dataPlatform:acme,customers") {
 		t.Errorf("the connector wrote %s", out)
 	}

@@ -68,7 +68,10 @@ var pure = []struct {
 }{
 	{[]string{"builder/wheel", "builder/venv", "builder/fault"}, nil},
 	{[]string{"builder/unpack"}, []string{"github.com/mikelolasagasti/xz", "github.com/ulikunitz/xz", "github.com/klauspost/compress"}},
-	{[]string{"executor/task", "executor/mask", "executor/journal", "executor/sandbox", "executor/contract"}, []string{"golang.org/x/sys"}},
+	{[]string{"executor/bundle", "executor/contract", "executor/health", "executor/logs", "executor/mask", "executor/secret"}, nil},
+	{[]string{"executor/sandbox", "executor/task"}, []string{"golang.org/x/sys"}},
+	{[]string{"executor/recipe"}, []string{"gopkg.in/yaml.v3"}},
+	{[]string{"executor"}, []string{"golang.org/x/sys", "gopkg.in/yaml.v3"}},
 }
 
 // offline are the packages that import no HTTP code themselves. What LLB
