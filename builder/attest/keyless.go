@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"time"
 
@@ -57,7 +58,9 @@ func (s *Signer) attachBundles(ctx context.Context, t *Target, before []record, 
 	if err != nil {
 		return fault.Wrap(fault.Sign, err, "making a key for one signing")
 	}
-	authority := &onceCertificate{from: sign.NewFulcio(&sign.FulcioOptions{BaseURL: s.keyless.Fulcio, Timeout: keylessTimeout})}
+	authority := &onceCertificate{from: sign.NewFulcio(&sign.FulcioOptions{
+		BaseURL: s.keyless.Fulcio, Timeout: keylessTimeout, Transport: boundTo{ctx},
+	})}
 	after := slices.Clone(before)
 	for _, st := range all {
 		payload, err := st.Marshal()
@@ -65,6 +68,9 @@ func (s *Signer) attachBundles(ctx context.Context, t *Target, before []record, 
 			return err
 		}
 		content, err := s.keyless.bundle(ctx, keypair, authority, payload)
+		if ctx.Err() != nil {
+			return fault.Wrap(fault.Cancelled, ctx.Err(), "signing %s with an identity", st.PredicateType)
+		}
 		if err != nil {
 			return fault.New(fault.Sign, "signing %s with an identity: %s", st.PredicateType, redact(err, s.keyless.Token))
 		}
@@ -84,7 +90,7 @@ func (k *Keyless) bundle(ctx context.Context, keypair sign.Keypair, authority si
 	}
 	if k.TSA != "" {
 		o.TimestampAuthorities = append(o.TimestampAuthorities,
-			sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{URL: k.TSA, Timeout: keylessTimeout}))
+			sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{URL: k.TSA, Timeout: keylessTimeout, Transport: boundTo{ctx}}))
 	}
 	if k.Rekor != "" {
 		api := k.RekorAPI
@@ -99,6 +105,14 @@ func (k *Keyless) bundle(ctx context.Context, keypair sign.Keypair, authority si
 		return nil, err
 	}
 	return protojson.Marshal(b)
+}
+
+// boundTo ends requests with a context: sigstore-go's clients of the
+// certificate and timestamp authorities are not told of theirs.
+type boundTo struct{ ctx context.Context }
+
+func (b boundTo) RoundTrip(r *http.Request) (*http.Response, error) {
+	return http.DefaultTransport.RoundTrip(r.WithContext(b.ctx))
 }
 
 // onceCertificate asks for one certificate and uses it for every bundle of a

@@ -1,7 +1,10 @@
 package attest_test
 
 import (
+	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -214,6 +217,40 @@ func TestKeylessSigningThatFails(t *testing.T) {
 			}
 			if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
 				t.Errorf("something was stored (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An authority that does not answer holds nobody up who has given up.
+func TestKeylessSigningIsCancelled(t *testing.T) {
+	t.Parallel()
+	stack := keyless.Start(t, keyless.Options{})
+	cancel := func() {} // of the running case
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then is it seen that the client has gone
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	for name, k := range map[string]attest.Keyless{
+		"certificate": {Fulcio: silent.URL, TSA: stack.TSA},
+		"timestamp":   {Fulcio: stack.Fulcio, TSA: silent.URL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			cancel = stop
+			k.Token = stack.Token(t, developer)
+			signer, err := attest.NewSigner(ctx, attest.SignerOptions{Keyless: &k})
+			if err != nil {
+				t.Fatal(err)
+			}
+			target := open(t, "oci:"+writeLayout(t))
+			start := time.Now()
+			err = attest.Attach(ctx, target, signer, statements(t, target.Digest()))
+			if !fault.Is(err, fault.Cancelled) || time.Since(start) > 10*time.Second {
+				t.Errorf("after %s: %v, want cancelled at once", time.Since(start), err)
 			}
 		})
 	}
