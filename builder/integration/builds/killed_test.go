@@ -67,15 +67,12 @@ const kills = 10
 // TestKilledBuilds kills the program or its engine at random moments. The next
 // build needs no cleaning and makes the same image.
 func TestKilledBuilds(t *testing.T) {
-	w := locked(t, small)
-	start := time.Now()
-	want := w.build(t, "m.yaml")
-	whole := time.Since(start)
-	w = w.fresh(t)
+	built := reference(t)
+	w := built.fresh(t)
 	for range kills {
 		seed := rand.Uint64()
 		r := rand.New(rand.NewPCG(seed, 0))
-		after, theEngine := time.Duration(r.Int64N(int64(whole/3))), r.IntN(2) == 0
+		after, theEngine := time.Duration(r.Int64N(int64(built.took/3))), r.IntN(2) == 0
 		t.Logf("seed %d: after %s, the engine: %v", seed, after.Round(time.Millisecond), theEngine)
 		cmd, said := w.command(t, "build", "m.yaml", "-o", "oci:killed")
 		if err := cmd.Start(); err != nil {
@@ -99,8 +96,8 @@ func TestKilledBuilds(t *testing.T) {
 		}
 		nothingLeft(t, w.cache)
 	}
-	if got := w.build(t, "m.yaml"); got != want {
-		t.Errorf("%s after the kills, %s without", got, want)
+	if got := w.build(t, "m.yaml"); got != built.digest {
+		t.Errorf("%s after the kills, %s without", got, built.digest)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lockforge/lockforge/builder/internal/testenv"
 )
@@ -106,7 +107,8 @@ var built = sync.OnceValues(func() (string, error) {
 
 var shared struct {
 	sync.Mutex
-	dir string
+	dir   string
+	built *builtImage
 }
 
 func TestMain(m *testing.M) {
@@ -144,6 +146,39 @@ func sharedCache(t *testing.T) string {
 		shared.dir = dir
 	}
 	return shared.dir
+}
+
+// builtImage is an image that several tests begin with: its layout is "image".
+type builtImage struct {
+	workplace
+	digest string
+	took   time.Duration
+}
+
+// reference builds the small image, once for all tests.
+func reference(t *testing.T) *builtImage {
+	t.Helper()
+	w := locked(t, small)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.built != nil {
+		return shared.built
+	}
+	kept, err := os.MkdirTemp(shared.dir, "reference-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := &builtImage{workplace: workplace{dir: filepath.Join(kept, "work"), cache: filepath.Join(kept, "cache")}}
+	for from, to := range map[string]string{w.dir: built.dir, w.cache: built.cache} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	built.digest = built.build(t, "m.yaml")
+	built.took = time.Since(start)
+	shared.built = built
+	return built
 }
 
 // locked makes a workplace in which a manifest is locked and its files are

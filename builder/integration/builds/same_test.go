@@ -8,20 +8,11 @@ import (
 	"github.com/lockforge/lockforge/builder/attest"
 )
 
-// TestGzipGivesTheSameImage builds twice from nothing with the compression for
-// old clients.
-func TestGzipGivesTheSameImage(t *testing.T) {
-	w := locked(t, small+"layers: {compression: gzip}\n")
-	first, second := w.build(t, "m.yaml"), w.fresh(t).build(t, "m.yaml")
-	if first != second {
-		t.Errorf("%s and %s", first, second)
-	}
-}
-
-// TestTwoPlatformsFromOneLock builds for a machine that cannot run here: its
-// imports are not proved, and not said to be.
-func TestTwoPlatformsFromOneLock(t *testing.T) {
-	w := locked(t, small+"platforms: [linux/amd64, linux/arm64]\n")
+// TestTwoPlatformsFromNothing builds twice from nothing, with the compression
+// for old clients, and for a machine that cannot run here: its imports are not
+// proved, and not said to be.
+func TestTwoPlatformsFromNothing(t *testing.T) {
+	w := locked(t, small+"platforms: [linux/amd64, linux/arm64]\nlayers: {compression: gzip}\n")
 	first, second := w.build(t, "m.yaml"), w.fresh(t).build(t, "m.yaml")
 	if first != second {
 		t.Errorf("%s and %s", first, second)
