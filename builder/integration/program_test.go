@@ -96,24 +96,12 @@ type said struct {
 // run calls lockforge and returns what came of it.
 func (w workplace) run(t *testing.T, args ...string) said {
 	t.Helper()
-	return w.stopped(t, 0, nil, args...)
-}
-
-// stopped calls lockforge and, where a signal is given, sends it after a while.
-func (w workplace) stopped(t *testing.T, after time.Duration, signal os.Signal, args ...string) said {
-	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), program(t), append([]string{"--cache-dir", w.cache, "--progress", "plain"}, args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = w.dir, &stdout, &stderr
 	cmd.Env = append(append(os.Environ(), "COSIGN_PASSWORD=integration"), w.env...)
 	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if signal != nil {
-		defer time.AfterFunc(after, func() { _ = cmd.Process.Signal(signal) }).Stop()
-	}
-	err := cmd.Wait()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
