@@ -41,6 +41,11 @@ func (a *app) buildCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, o := range request.Outputs {
+				if f.sign && o.Kind != "oci" {
+					a.note("note: %s:%s carries no signature: an archive has no place for one", o.Kind, o.Path)
+				}
+			}
 			w, stop := a.workspace(f.network)
 			defer stop()
 			a.engineOptions(w, f.engine)
