@@ -30,6 +30,13 @@ func (s *Stanza) Get(name string) string {
 	return ""
 }
 
+// Fields calls visit with every field in the order of the file.
+func (s *Stanza) Fields(visit func(name, value string)) {
+	for i, n := range s.names {
+		visit(n, s.values[i])
+	}
+}
+
 // Stanzas calls visit with each paragraph of r. The stanza is valid during the
 // call only; its strings may be kept. A line that is no field, a field
 // without a name and a repeated field are fault.Integrity.
