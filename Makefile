@@ -47,7 +47,7 @@ verify: ## fail when a generated file or go.mod is out of date
 	go mod tidy -diff
 
 lint: ## formatting and vet
-	test -z "$$(gofmt -l .)"
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted: $$files" >&2; exit 1; }
 	go vet ./...
 
 clean: ## remove what the other targets made
