@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lockforge/lockforge/internal/ocirun"
 	"github.com/lockforge/lockforge/executor/contract"
+	"github.com/lockforge/lockforge/internal/ocirun"
 )
 
 // measureImage takes the size of the image's Python tree next to the union of
