@@ -83,10 +83,11 @@ func treeSpec(tree *venv.Tree) unpack.TreeSpec {
 	return spec
 }
 
-// interpreter finds a real interpreter of that minor version.
+// interpreter finds a real interpreter of that minor version. The system's own
+// comes first: venvs name /usr/bin as their home, and so its standard library.
 func interpreter(t *testing.T, minor venv.Python) string {
 	t.Helper()
-	for _, candidate := range []string{"python" + string(minor), "python3"} {
+	for _, candidate := range []string{"/usr/bin/python" + string(minor), "python" + string(minor), "python3"} {
 		if file, found := ask(candidate); found == minor {
 			return file
 		}
