@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// sweepTime bounds how long a run's end waits for its processes to go.
-	sweepTime = 2 * time.Second
+	// sweepTime bounds how long a run's end waits for its processes to go. They
+	// are gone in milliseconds; on a machine with too much to do the kernel may
+	// take seconds to get round to them, and calling them survivors is wrong.
+	sweepTime = 10 * time.Second
 	// strangerTime is how long a zombie that belongs to no run may wait for
 	// whoever started it, before it counts as nobody's.
 	strangerTime = 5 * time.Second
