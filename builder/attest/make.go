@@ -58,8 +58,8 @@ type Platform struct {
 
 // Test is one check that ran, or could not run, in the built image.
 type Test struct {
-	Name   string
-	Status TestStatus
+	Name   string     `json:"name"`
+	Status TestStatus `json:"status"`
 }
 
 // TestStatus is the outcome of a Test. A test that did not run is never

@@ -26,7 +26,7 @@ const (
 
 // sweep ends every process of the run but the main one, which is gone already,
 // and reaps those that became this process's children. It returns what is
-// left after 2 s: processes that even SIGKILL does not end.
+// left after sweepTime: processes that even SIGKILL does not end.
 func (l *lineage) sweep() []int {
 	if l.child == nil || childless() {
 		return nil

@@ -63,7 +63,7 @@ type End struct {
 	Evidence string `json:"evidence,omitempty"`
 	// Sandbox says which controls the child ran under; nil without a policy.
 	Sandbox *sandbox.Report `json:"sandbox,omitempty"`
-	// Left are processes of the run that 2 s of SIGKILL did not end.
+	// Left are processes of the run that 10 s of SIGKILL did not end.
 	Left []int `json:"left,omitempty"`
 }
 

@@ -33,6 +33,9 @@ func (f *signingFlags) register(cmd *cobra.Command) {
 }
 
 func (a *app) signer(ctx context.Context, f signingFlags) (*attest.Signer, error) {
+	if f.key != "" && f.fulcio != "" {
+		return nil, fault.New(fault.Usage, "--key and --fulcio-url contradict each other").Hint("sign with a key, or with an identity")
+	}
 	if f.key != "" {
 		password, err := a.password(f.key)
 		if err != nil {
