@@ -3,39 +3,58 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 )
 
-// buildState are the parts of a cache directory that a build makes; the
+// buildState matches the parts of a cache directory that a build makes; the
 // content store beside them stays filled.
-var buildState = []string{"engine", "results", "layouts"}
+var buildState = []string{"engine-*", "images"}
+
+// forgetBuilds removes everything that an earlier build, or a source archive's
+// while locking, has left in a cache directory.
+func forgetBuilds(cache string) error {
+	for _, pattern := range buildState {
+		parts, err := filepath.Glob(filepath.Join(cache, pattern))
+		if err != nil {
+			return err
+		}
+		for _, part := range parts {
+			if err := os.RemoveAll(part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 func imageDir(o options) string { return filepath.Join(o.work, "image") }
 
 // measureBuild takes one cold build (no BuildKit state, no result) and one
 // no-op build, with every proxy pointing nowhere so that a request would fail.
 func measureBuild(ctx context.Context, o options, in *input, r *results) error {
-	for _, part := range buildState {
-		if err := os.RemoveAll(filepath.Join(in.cache, part)); err != nil {
-			return err
-		}
+	if err := forgetBuilds(in.cache); err != nil {
+		return err
 	}
 	if err := os.RemoveAll(imageDir(o)); err != nil {
 		return err
 	}
-	metadata := filepath.Join(o.work, "metadata.json")
-	args := []string{"build", in.manifest, "-o", "oci:" + imageDir(o), "--cache-dir", in.cache, "--metadata-file", metadata, "--quiet"}
+	metadataFile := filepath.Join(o.work, "metadata.json")
+	args := []string{"build", in.manifest, "-o", "oci:" + imageDir(o), "--cache-dir", in.cache, "--metadata-file", metadataFile, "--quiet"}
 	cold, err := command(ctx, o.lockforge, args...).run()
 	if err != nil {
 		return err
 	}
 	r.Cold = append(r.Cold, cold)
-	stages, err := readStages(metadata)
+	made, err := readMetadata(metadataFile)
 	if err != nil {
 		return err
 	}
-	r.Stages = append(r.Stages, stages)
+	if made.Cached {
+		return errors.New("the cold build was none: its image was remembered")
+	}
+	r.Stages = append(r.Stages, made.Stages)
 
 	warm := command(ctx, o.lockforge, args...)
 	const nowhere = "http://127.0.0.1:9"
@@ -54,13 +73,16 @@ type stage struct {
 	Seconds float64 `json:"seconds"`
 }
 
-func readStages(metadata string) ([]stage, error) {
-	content, err := os.ReadFile(metadata)
+// metadata is what the bench reads of a build's metadata file.
+type metadata struct {
+	Cached bool    `json:"cached"`
+	Stages []stage `json:"stages"`
+}
+
+func readMetadata(path string) (m metadata, err error) {
+	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
-	var m struct {
-		Stages []stage `json:"stages"`
-	}
-	return m.Stages, json.Unmarshal(content, &m)
+	return m, json.Unmarshal(content, &m)
 }
