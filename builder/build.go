@@ -194,13 +194,11 @@ func (b *build) fetch(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	b.store = blobs
-	fetched, err := b.w.Fetch(ctx, b.req.Manifest, b.lock)
+	fetched, bases, err := b.w.fill(ctx, b.req.Manifest, b.lock, blobs)
 	if err != nil {
 		return nil, err
 	}
-	if b.bases, err = b.w.fetchBases(ctx, b.req.Manifest, b.lock, blobs); err != nil {
-		return nil, err
-	}
+	b.bases = bases
 	if err := b.w.checkBases(ctx, b.req.Manifest, b.lock, blobs, b.bases); err != nil {
 		return nil, err
 	}

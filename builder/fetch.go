@@ -10,6 +10,7 @@ import (
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/fetch"
+	"github.com/lockforge/lockforge/builder/graph"
 	"github.com/lockforge/lockforge/builder/index"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/lock/debian"
@@ -31,13 +32,22 @@ func (w *Workspace) Fetch(ctx context.Context, m *manifest.Manifest, l *lock.Loc
 	if err != nil {
 		return nil, err
 	}
+	result, _, err := w.fill(ctx, m, l, blobs)
+	return result, err
+}
+
+// fill is Fetch into an open store, which remembers what it has checked; it
+// also returns the base images of the lock.
+func (w *Workspace) fill(ctx context.Context, m *manifest.Manifest, l *lock.Lock, blobs *store.Store) (*FetchResult, map[string]graph.BaseImage, error) {
 	if err := addLocalWheels(m, l, blobs); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := w.fetchBases(ctx, m, l, blobs); err != nil {
-		return nil, err
+	bases, err := w.fetchBases(ctx, m, l, blobs)
+	if err != nil {
+		return nil, nil, err
 	}
-	return w.fetch(ctx, m, l.Files(), blobs)
+	result, err := w.fetch(ctx, m, l.Files(), blobs)
+	return result, bases, err
 }
 
 func (w *Workspace) fetch(ctx context.Context, m *manifest.Manifest, files []lock.File, blobs *store.Store) (*FetchResult, error) {
