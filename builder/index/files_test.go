@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/lock"
-	"github.com/lockforge/lockforge/builder/store"
 )
 
 func TestSlowPageOfAnotherCallerCanBeLeft(t *testing.T) {
@@ -180,53 +178,5 @@ func TestURLs(t *testing.T) {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
-	}
-}
-
-func TestWheel(t *testing.T) {
-	content := "a wheel, more or less"
-	sha := "" // of content, once stored
-	spoil := ""
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, ".whl") {
-			_, _ = io.WriteString(w, content+spoil)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html")
-		for _, name := range []string{"acme_x-1.0.tar.gz", "acme_x-1.0-cp313-cp313-linux_x86_64.whl", "Acme_X-1.0-py2.py3-none-any.whl", "acme_x-2.0-py3-none-any.whl"} {
-			fmt.Fprintf(w, `<a href="/%s#sha256=%s">`, name, sha)
-		}
-	})
-	blobs, err := store.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sha, err = blobs.PutBytes([]byte(content)); err != nil {
-		t.Fatal(err)
-	}
-	blobs, err = store.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := client(t, withDefault(s.URL), Env{})
-	spoil = "!"
-	if _, _, err := c.Wheel(t.Context(), "acme-x", "1.0", blobs); fault.KindOf(err) != fault.Integrity {
-		t.Errorf("other content: %v", err)
-	}
-	spoil = ""
-	for range 2 {
-		b, f, err := c.Wheel(t.Context(), "acme.X", "1.0", blobs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.Name != "Acme_X-1.0-py2.py3-none-any.whl" || b.Size() != int64(len(content)) {
-			t.Errorf("%+v, %d bytes", f, b.Size())
-		}
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, _, err := c.Wheel(t.Context(), "acme-x", "3.0", blobs); fault.KindOf(err) != fault.Resolve || !errors.Is(err, ErrNotFound) {
-		t.Errorf("no such version: %v", err)
 	}
 }

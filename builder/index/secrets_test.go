@@ -15,7 +15,6 @@ import (
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/lock"
-	"github.com/lockforge/lockforge/builder/store"
 )
 
 // TestNoErrorShowsSecrets goes down every way to fail with a login in the URL
@@ -104,16 +103,10 @@ func tryEverything(t *testing.T, address string) {
 	m := withDefault(withLogin(address) + "/simple")
 	m.Indexes.Default.Mirrors = []string{withLogin(address) + "/mirror"}
 	c := clientWith(t, m, world(nil, map[string]string{"/home/u/.netrc": "default login user password s3cret"}), o)
-	blobs, err := store.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
 	var outcomes []any
-	_, err = c.Files(t.Context(), "acme")
+	_, err := c.Files(t.Context(), "acme")
 	outcomes = append(outcomes, err)
 	_, err = c.URLs(t.Context(), lock.File{Name: "acme-1.whl", SHA256: hashA, Origin: "default", Path: "acme"})
-	outcomes = append(outcomes, err)
-	_, _, err = c.Wheel(t.Context(), "acme", "1", blobs)
 	outcomes = append(outcomes, err)
 	for _, link := range []string{
 		address + "/a.whl?signature=s3cret", withLogin(address) + "/a.whl",
