@@ -15,15 +15,7 @@ import (
 // TestFullDisk: one error, with a hint, instead of one for each file; and no
 // other mirror is tried.
 func TestFullDisk(t *testing.T) {
-	root := t.TempDir()
-	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, "size=1m"); err != nil {
-		testenv.Missing(t, "mounting a small tmpfs needs root: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(root, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	root := testenv.SmallDisk(t, "1m")
 	m, spare := newMirror(t), newMirror(t)
 	var files []lock.File
 	for _, project := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {

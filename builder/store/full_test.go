@@ -12,15 +12,7 @@ import (
 
 // TestFullDisk fills a real file system of 256 kB.
 func TestFullDisk(t *testing.T) {
-	root := t.TempDir()
-	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, "size=256k"); err != nil {
-		testenv.Missing(t, "mounting a small tmpfs needs root: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(root, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	root := testenv.SmallDisk(t, "256k")
 	s := open(t, root)
 	big := bytes.Repeat([]byte("x"), 1<<20)
 	full := map[string]func() error{
