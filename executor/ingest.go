@@ -25,11 +25,11 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.wrong("%v", err)
 	}
-	venv, metadata, err := p.find(o.plugin)
+	venv, sources, err := p.find(o.plugin)
 	if err != nil {
 		return p.wrong("%v", err)
 	}
-	document, err := p.readRecipe(o, metadata)
+	document, err := p.readRecipe(o, sources)
 	if err != nil {
 		return p.wrong("%v", err)
 	}
@@ -65,8 +65,8 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	return end.Code
 }
 
-// find returns the plugin's venv and what the image says about itself.
-func (p Process) find(plugin string) (bundle.Venv, recipeNames, error) {
+// find returns the plugin's venv and the source types that it runs.
+func (p Process) find(plugin string) (bundle.Venv, []string, error) {
 	root := p.venvPath()
 	venv, err := bundle.Find(root, plugin)
 	metadata, metadataErr := bundle.Metadata(root)
@@ -79,12 +79,9 @@ func (p Process) find(plugin string) (bundle.Venv, recipeNames, error) {
 	return venv, recipe.Names(metadata, plugin), err
 }
 
-// recipeNames are the source types that a venv may be asked for.
-type recipeNames []string
-
 // readRecipe parses the recipe once and judges it. What it returns is the
 // canonical form, the only one that Python sees.
-func (p Process) readRecipe(o runOptions, allowed recipeNames) ([]byte, error) {
+func (p Process) readRecipe(o runOptions, allowed []string) ([]byte, error) {
 	in := p.Stdin
 	if o.config != "-" {
 		f, err := os.Open(o.config)

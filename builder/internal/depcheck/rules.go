@@ -19,8 +19,7 @@ func dependency(roots ...string) func(string) bool {
 
 const buildkit = "github.com/moby/buildkit"
 
-// homes gives every heavy dependency one place. Tools for tests and the list
-// that holds the module graph in place are free.
+// homes gives every heavy dependency one place. Tools for tests are free.
 var homes = []home{
 	{"cobra", dependency("github.com/spf13/cobra"), []string{"cmd"}},
 	{"LLB", dependency(buildkit + "/client/llb"), []string{"builder/graph"}},
@@ -40,7 +39,7 @@ var homes = []home{
 }
 
 // free are packages that no rule about dependencies applies to.
-var free = []string{"builder/internal/deps", "builder/internal/testenv"}
+var free = []string{"builder/internal/testenv"}
 
 // reach says what a package must not reach, by whatever chain of imports.
 type reach struct {
