@@ -11,7 +11,7 @@ import (
 
 	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // places runs a test for a layout and for a registry, each with an image.

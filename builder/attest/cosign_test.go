@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/lockforge/lockforge/builder/attest"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // The stock client accepts what Attach wrote, offline, in a registry and in a

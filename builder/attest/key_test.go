@@ -8,7 +8,7 @@ import (
 
 	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 func TestKeygen(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
-	"github.com/lockforge/lockforge/builder/internal/testenv/keyless"
+	"github.com/lockforge/lockforge/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv/keyless"
 )
 
 const (

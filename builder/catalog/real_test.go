@@ -16,9 +16,9 @@ import (
 	"github.com/lockforge/lockforge/builder/catalog"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/internal/pep508"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/plan"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // wheelFile is a Source over a wheel on disk.

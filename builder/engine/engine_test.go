@@ -18,8 +18,8 @@ import (
 
 	"github.com/lockforge/lockforge/builder/engine"
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv/buildkit"
 	"github.com/lockforge/lockforge/builder/progress"
+	"github.com/lockforge/lockforge/internal/testenv/buildkit"
 )
 
 // ownerDir asks the test binary to start an engine there and wait to be killed.

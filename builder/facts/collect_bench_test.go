@@ -12,9 +12,9 @@ import (
 	"github.com/lockforge/lockforge/builder/facts"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/venv"
 	"github.com/lockforge/lockforge/builder/wheel"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // BenchmarkCollect reads an image with the content of all wheels of the folder

@@ -16,8 +16,8 @@ import (
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/lock"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // of makes the facts of an image of the given layers.

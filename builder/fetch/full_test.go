@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/progress"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestFullDisk: one error, with a hint, instead of one for each file; and no

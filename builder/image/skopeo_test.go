@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/image"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestSkopeoReadsWhatIsWritten copies every form of an image with a client

@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/plan"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // world is an Env of two maps.

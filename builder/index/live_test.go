@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/lock"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestLiveIndex asks the index that this machine is configured for. It says

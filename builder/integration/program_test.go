@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // root is the repository, seen from this package.

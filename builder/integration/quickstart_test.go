@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/attest"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/lock"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // quickstart is the shipped manifest, locked, built, signed and handed out to

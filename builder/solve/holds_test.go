@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/lockforge/lockforge/builder/internal/testenv/buildkit"
 	"github.com/lockforge/lockforge/builder/solve"
+	"github.com/lockforge/lockforge/internal/testenv/buildkit"
 )
 
 func TestHoldsAsLongAsTheLayoutIsWhole(t *testing.T) {

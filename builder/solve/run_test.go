@@ -20,10 +20,10 @@ import (
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/graph"
-	"github.com/lockforge/lockforge/builder/internal/testenv/buildkit"
 	"github.com/lockforge/lockforge/builder/pack"
 	"github.com/lockforge/lockforge/builder/progress"
 	"github.com/lockforge/lockforge/builder/solve"
+	"github.com/lockforge/lockforge/internal/testenv/buildkit"
 )
 
 func TestMain(m *testing.M) { buildkit.Main(m) }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestFullDisk fills a real file system of 256 kB.

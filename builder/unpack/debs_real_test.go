@@ -19,10 +19,10 @@ import (
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/index"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/lock/debian"
 	"github.com/lockforge/lockforge/builder/manifest"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // imports needs every shared library of the base and every generated file: it

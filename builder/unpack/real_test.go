@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/unpack"
 	"github.com/lockforge/lockforge/builder/venv"
 	"github.com/lockforge/lockforge/builder/wheel"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestRealWheelsImport unpacks the wheels of the folder $LOCKFORGE_WHEELS, a

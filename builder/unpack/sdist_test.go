@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/unpack"
 	"github.com/lockforge/lockforge/builder/wheel"
 	"github.com/lockforge/lockforge/builder/wheel/wheeltest"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // backend is a build backend with setuptools' name: it makes a wheel of the

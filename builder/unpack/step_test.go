@@ -13,9 +13,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/unpack"
 	"github.com/lockforge/lockforge/builder/venv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 const (

@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/venv"
 	"github.com/lockforge/lockforge/builder/wheel"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestRealWheels plans one virtual environment over all wheels of the folder

@@ -6,7 +6,7 @@ import (
 
 	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv/keyless"
+	"github.com/lockforge/lockforge/internal/testenv/keyless"
 )
 
 const developer = "dev@mirror.example"

@@ -16,9 +16,9 @@ import (
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/policy"
 	"github.com/lockforge/lockforge/builder/verify"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 func TestSignedImageIsVerified(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/wheel"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestRealWheels reads every wheel of the folder $LOCKFORGE_WHEELS: strictness

@@ -10,7 +10,7 @@ import (
 
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // systemLayers are the lowest layers of an image that lockforge assembled: the

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // small is the smallest image there is: the CLI and one source of its own.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestResolveLive locks both suites from the mirrors that this machine's apt

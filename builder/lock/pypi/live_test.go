@@ -16,11 +16,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/index"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/plan"
 	"github.com/lockforge/lockforge/builder/store"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // hookBuilder builds sdists with the locked tools by calling the backend's

@@ -16,12 +16,12 @@ import (
 	"time"
 
 	"github.com/lockforge/lockforge/builder/index"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/plan"
 	"github.com/lockforge/lockforge/builder/store"
 	"github.com/lockforge/lockforge/builder/wheel/wheeltest"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // now is the date of every resolution in these tests.

@@ -19,9 +19,9 @@ import (
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/engine"
-	"github.com/lockforge/lockforge/builder/internal/testenv"
 	"github.com/lockforge/lockforge/builder/progress"
 	"github.com/lockforge/lockforge/builder/solve"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // Main runs the tests of a package, or serves as its engine.
