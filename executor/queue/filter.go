@@ -12,25 +12,21 @@ type Filter struct {
 	Pools []string
 }
 
-// Request tells whether a request is for this executor.
-func (f Filter) Request(r Request) bool {
-	return f.serves(r.Pool)
+// Match tells whether a request is for this executor.
+func (f Filter) Match(r Request) bool {
+	switch {
+	case r.Pool == cliPool:
+		return false
+	case len(f.Pools) == 0:
+		return r.Pool == DefaultPool
+	}
+	return slices.Contains(f.Pools, r.Pool)
 }
 
-// Signal tells whether a signal may be for this executor. All pass but those
+// MatchSignal tells whether a signal may be for this executor. All pass but those
 // for the CLI's own runs: a signal carries the pool that its ingestion source
 // has now, which need not be the one that has the run. Whoever does not have
 // the run must ignore it.
-func (Filter) Signal(s Signal) bool {
+func (Filter) MatchSignal(s Signal) bool {
 	return s.Pool != cliPool
-}
-
-func (f Filter) serves(pool string) bool {
-	switch {
-	case pool == cliPool:
-		return false
-	case len(f.Pools) == 0:
-		return pool == DefaultPool
-	}
-	return slices.Contains(f.Pools, pool)
 }
