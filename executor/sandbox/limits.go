@@ -59,18 +59,20 @@ func (l limit) possible() (uint64, error) {
 }
 
 // lineage marks this process and so all its descendants. The mark is the hard
-// bound on POSIX message queues, which nobody uses: fork and execve keep it,
-// it can be lowered but not raised, and it can be read of zombies as well.
+// bound on file locks, which the kernel keeps but has not looked at since 2.4:
+// fork and execve keep it, it can be lowered but not raised, it can be read of
+// zombies as well, and as it usually is without bound there is room for marks
+// that tell one run from all others.
 func (a *applier) lineage() (string, error) {
 	if a.Mark == 0 {
 		return "", fmt.Errorf("no mark was given")
 	}
-	return "", unix.Prlimit(0, unix.RLIMIT_MSGQUEUE, &unix.Rlimit{Cur: a.Mark, Max: a.Mark}, nil)
+	return "", unix.Prlimit(0, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: a.Mark, Max: a.Mark}, nil)
 }
 
 // Mark returns the mark of a process, see [Lineage].
 func Mark(pid int) (uint64, error) {
 	var current unix.Rlimit
-	err := unix.Prlimit(pid, unix.RLIMIT_MSGQUEUE, nil, &current)
+	err := unix.Prlimit(pid, unix.RLIMIT_LOCKS, nil, &current)
 	return current.Max, err
 }

@@ -44,8 +44,8 @@ func TestProcessIsUnderEveryControl(t *testing.T) {
 		shown, capabilities = "CapEff|CapBnd", capabilities+"CapBnd:\t0000000000000000\n"
 	}
 	got := shell(t, p, "SHOWN='"+shown+`'; ls /proc/self/fd | tr '\n' ' '; umask; ulimit -c; ulimit -n; ulimit -f
-		grep -E '^('$SHOWN'|NoNewPrivs|Seccomp):' /proc/self/status; grep msgqueue /proc/self/limits; cat /proc/self/comm`)
-	want := "0 1 2 3 0077\n0\n77\n2048\n" + capabilities + "NoNewPrivs:\t1\nSeccomp:\t2\nMax msgqueue size         700000               700000               bytes     \ncat"
+		grep -E '^('$SHOWN'|NoNewPrivs|Seccomp):' /proc/self/status; grep "file locks" /proc/self/limits; cat /proc/self/comm`)
+	want := "0 1 2 3 0077\n0\n77\n2048\n" + capabilities + "NoNewPrivs:\t1\nSeccomp:\t2\nMax file locks            700000               700000               locks     \ncat"
 	if diff := cmp.Diff(want, got.Output); diff != "" { // 3 is ls's own
 		t.Errorf("state of the process (-want +got):\n%s", diff)
 	}
@@ -177,7 +177,7 @@ call("mount", libc.mount, b"none", b"/mnt", b"tmpfs", 0, 0)
 call("process_vm_readv", libc.process_vm_readv, os.getppid(), 0, 0, 0, 0, 0)
 call("personality", libc.personality, 0x0400000)
 class bound(ctypes.Structure): _fields_ = [("a", ctypes.c_ulong), ("b", ctypes.c_ulong)]
-call("mark", libc.setrlimit, 12, ctypes.byref(bound(1, 1)))
+call("mark", libc.setrlimit, 10, ctypes.byref(bound(1, 1)))
 call("other limit", libc.setrlimit, 4, ctypes.byref(bound(0, 0)))
 for family in (socket.AF_ALG, socket.AF_INET, socket.AF_UNIX):
     try: socket.socket(family, socket.SOCK_SEQPACKET if family == socket.AF_ALG else socket.SOCK_STREAM); print(family.name, "DONE")

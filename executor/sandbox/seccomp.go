@@ -100,7 +100,7 @@ func filter(allowMemfd bool) []unix.SockFilter {
 	for _, set := range []struct{ call, resource uint32 }{{unix.SYS_PRLIMIT64, offsetArg1}, {unix.SYS_SETRLIMIT, offsetArg0}} {
 		program = append(program,
 			ifEqual(set.call, 0, 4),
-			load(set.resource), ifEqual(unix.RLIMIT_MSGQUEUE, 0, 1), answer(errnoPerm), answer(unix.SECCOMP_RET_ALLOW))
+			load(set.resource), ifEqual(unix.RLIMIT_LOCKS, 0, 1), answer(errnoPerm), answer(unix.SECCOMP_RET_ALLOW))
 	}
 	return append(append(program, sockets()...), answer(unix.SECCOMP_RET_ALLOW))
 }

@@ -2,8 +2,6 @@ package task
 
 import (
 	"errors"
-	"math"
-	"os"
 	"os/exec"
 	"sync"
 
@@ -22,9 +20,6 @@ var lineages = struct {
 	mains map[int]bool
 }{marks: map[uint64]bool{}, mains: map[int]bool{}}
 
-// usualMark is the kernel's bound on message queues, in bytes; marks count down from it.
-const usualMark = 819200
-
 // lineage is a started child with all that descends from it.
 type lineage struct {
 	main  int
@@ -33,8 +28,9 @@ type lineage struct {
 	child *sandbox.Child
 }
 
-// start starts cmd, as a trampoline where there is a policy.
-func start(cmd *exec.Cmd, policy *sandbox.Policy) (*lineage, error) {
+// start starts cmd, as a trampoline where there is a policy, for the run with
+// an id, which may be empty.
+func start(cmd *exec.Cmd, policy *sandbox.Policy, id string) (*lineage, error) {
 	l := &lineage{}
 	if policy != nil {
 		// Orphans come to this process instead of PID 1.
@@ -42,8 +38,10 @@ func start(cmd *exec.Cmd, policy *sandbox.Policy) (*lineage, error) {
 			return nil, err
 		}
 		cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Setsid = false, true
-		l.own, l.mark = newMark()
 		var err error
+		if l.own, l.mark, err = newMark(id); err != nil {
+			return nil, err
+		}
 		if l.child, err = sandbox.Wrap(cmd, policy, l.mark); err != nil {
 			l.forget()
 			return nil, err
@@ -66,24 +64,6 @@ func start(cmd *exec.Cmd, policy *sandbox.Policy) (*lineage, error) {
 		l.child.Started()
 	}
 	return l, nil
-}
-
-// newMark returns this process's own mark, and one that no other run has, or 0
-// where none can be had.
-func newMark() (own, mark uint64) {
-	own, err := sandbox.Mark(os.Getpid())
-	if err != nil {
-		return 0, 0
-	}
-	lineages.Lock()
-	defer lineages.Unlock()
-	for mark = min(own, usualMark) - 1; mark > 0 && mark != math.MaxUint64; mark-- {
-		if !lineages.marks[mark] {
-			lineages.marks[mark] = true
-			return own, mark
-		}
-	}
-	return own, 0
 }
 
 // isMain says whether Run waits for this child.

@@ -11,6 +11,8 @@ import (
 const (
 	asExecutor     = "executor"      // runs one script as a task
 	asBusyExecutor = "busy-executor" // runs many tasks at once
+	asNamed        = "named"         // runs one script as a run with an id
+	asRemover      = "remover"       // removes a directory
 )
 
 func TestMain(m *testing.M) {
@@ -20,6 +22,10 @@ func TestMain(m *testing.M) {
 			os.Exit(sandbox.Main(os.Args[2:]))
 		case asExecutor:
 			os.Exit(executorMain(os.Args[2]))
+		case asNamed:
+			os.Exit(namedMain(os.Args[2], os.Args[3]))
+		case asRemover:
+			os.Exit(removerMain(os.Args[2]))
 		case asBusyExecutor:
 			os.Exit(busyMain())
 		}

@@ -30,11 +30,20 @@ const (
 
 // Spec describes a run.
 type Spec struct {
-	Argv  []string // Argv[0] is an absolute path
-	Env   []string // the whole environment, HOME and TMPDIR aside: see Environment
-	Stdin io.Reader
+	// ID names the run: where Sandbox is not nil, [Sweep] finds by it what is
+	// left of the run after this process was killed. It may be empty; no two
+	// runs of a process have the same one at a time, see ErrRunning.
+	ID   string
+	Argv []string // Argv[0] is an absolute path
+	// Env is the executor's environment, of which the child gets a part, see
+	// Environment. Set is what it gets besides, unjudged: "NAME=value".
+	Env, Set []string
+	Stdin    io.Reader
 	// Stdout and Stderr get the child's output unchanged, from two goroutines.
 	Stdout, Stderr io.Writer
+	// Started is told the child's process id and start time (field 22 of
+	// /proc/<pid>/stat, clock ticks after boot) once it exists; nil tells nobody.
+	Started func(pid int, startTime uint64)
 	// Parent is the directory in which the child's own working directory is made.
 	Parent string
 	// Timeout ends the run; 0 is none.
@@ -77,11 +86,14 @@ func NotStarted(err error) End {
 // period. Nothing of the group, and with a sandbox nothing that descends from
 // the child, is left when Run returns: End.Left names exceptions.
 func Run(ctx context.Context, s Spec) End {
+	if ctx.Err() != nil {
+		return End{Phase: PhaseCancelled, Code: ExitNotStarted, Error: context.Cause(ctx).Error()}
+	}
 	dir, err := os.MkdirTemp(s.Parent, "run-")
 	if err != nil {
 		return NotStarted(fmt.Errorf("making the working directory: %w", err))
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = Remove(dir) }() // nobody can do more about it
 
 	var timedOut atomic.Bool
 	ctx, cancel := context.WithCancel(ctx)
@@ -92,7 +104,7 @@ func Run(ctx context.Context, s Spec) End {
 	}
 
 	cmd := exec.Command(s.Argv[0], s.Argv[1:]...)
-	cmd.Dir, cmd.Env = dir, Environment(s.Env, dir)
+	cmd.Dir, cmd.Env = dir, append(Environment(s.Env, dir), s.Set...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	pipes, err := connect(cmd, s)
 	if err != nil {
@@ -100,27 +112,26 @@ func Run(ctx context.Context, s Spec) End {
 	}
 	defer pipes.close()
 	memory := readMemory()
-	run, err := start(cmd, s.Sandbox)
+	run, err := start(cmd, s.Sandbox, s.ID)
 	if err != nil {
 		return NotStarted(fmt.Errorf("starting %s: %w", s.Argv[0], err))
 	}
 	defer run.forget()
 	pipes.started()
 
+	s.tell(cmd.Process.Pid)
 	exited := make(chan struct{})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		stop(ctx, -cmd.Process.Pid, s.Grace, exited)
-	}()
+	stopped := make(chan bool, 1)
+	go func() { stopped <- stop(ctx, -cmd.Process.Pid, s.Grace, exited) }()
 	err = cmd.Wait()
 	close(exited)
-	<-stopped
+	told := <-stopped
 	// The child is gone; what it left behind must not outlive it.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	left := run.sweep()
 	pipes.drain(s.Drain)
-	e := end(cmd.ProcessState, err, ctx.Err() != nil, timedOut.Load())
+	e := end(cmd.ProcessState, err)
+	e.told(told, timedOut.Load())
 	e.Left = left
 	e.reported(run.report())
 	if e.Phase == PhaseExited {
@@ -139,12 +150,29 @@ func (e *End) reported(r *sandbox.Report) {
 	e.Phase, e.Code, e.Error = PhaseNotStarted, ExitNotStarted, r.Error
 }
 
-// stop ends the process group when ctx is done before the child exits.
-func stop(ctx context.Context, group int, grace time.Duration, exited <-chan struct{}) {
+// tell passes on which process the child is. One that was reaped already, so
+// fast, is nobody's to find.
+func (s Spec) tell(pid int) {
+	if s.Started == nil {
+		return
+	}
+	if p, err := readProcess(pid); err == nil {
+		s.Started(pid, p.start)
+	}
+}
+
+// stop ends the process group when ctx is done before the child exits, and
+// returns whether it did.
+func stop(ctx context.Context, group int, grace time.Duration, exited <-chan struct{}) bool {
 	select {
 	case <-exited:
-		return
+		return false
 	case <-ctx.Done():
+	}
+	select {
+	case <-exited: // both at once: it ended by itself
+		return false
+	default:
 	}
 	_ = syscall.Kill(group, syscall.SIGTERM)
 	select {
@@ -152,23 +180,28 @@ func stop(ctx context.Context, group int, grace time.Duration, exited <-chan str
 	case <-time.After(grace):
 		_ = syscall.Kill(group, syscall.SIGKILL)
 	}
+	return true
 }
 
-func end(state *os.ProcessState, err error, cancelled, timedOut bool) End {
+func end(state *os.ProcessState, err error) End {
 	e := End{Phase: PhaseExited, Code: state.ExitCode()}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		e.Signal = int(status.Signal())
 		e.Code = 128 + e.Signal
-	}
-	switch {
-	case timedOut:
-		e.Phase = PhaseTimeout
-	case cancelled:
-		e.Phase = PhaseCancelled
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		e.Error = err.Error()
 	}
 	return e
+}
+
+// told notes whether the child was told to end, and why.
+func (e *End) told(told, timedOut bool) {
+	switch {
+	case told && timedOut:
+		e.Phase = PhaseTimeout
+	case told:
+		e.Phase = PhaseCancelled
+	}
 }
