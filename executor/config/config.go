@@ -12,6 +12,9 @@ type Config struct {
 	// Instance names this process among the executors of its pools, in claims
 	// and metrics. Empty where nothing names it: see [InstanceID].
 	Instance string
+	// Mode is upstream's: "worker" or "kafka-worker". Nothing here depends on
+	// it but a label of the metrics.
+	Mode string
 	// Pools are the executor ids whose runs this executor takes.
 	Pools   []string
 	Sources []string // [SourceKafka], [SourcePoll]; at least one
@@ -163,9 +166,6 @@ const (
 type Venvs struct {
 	Root    string
 	Version string // one of the policies above
-	// Resolution is upstream's switch for installing at run time. It may be
-	// set to false, which is what always holds here.
-	Resolution bool
 }
 
 // Sandbox says under which controls of the kernel a child runs.
@@ -228,13 +228,12 @@ type Health struct {
 
 // Metrics say how Prometheus gets them.
 type Metrics struct {
-	Listen       string // "off", "loopback" or an address such as ":9087"
-	Port         int    // for loopback, and where Listen is ":"
+	Listen       string // "off", "loopback", "all" or an address; see Address
+	Port         int    // for loopback and all
 	Internal     bool   // the label executor_internal
-	Mode         string // the label executor_mode
-	Push         bool
+	PushDisabled bool
 	PushInterval time.Duration
-	PushPath     string
+	PushPath     string // takes the place of the server URL's path
 }
 
 // Audit is the trail of security events.
@@ -247,7 +246,10 @@ type Audit struct {
 
 // Trace is where spans go. Without an endpoint there are none.
 type Trace struct {
+	Disabled bool
+	Base     string // URL that "/v1/traces" is added to, where Endpoint is empty
 	Endpoint string // the whole URL, such as "https://collector.example/v1/traces"
+	Protocol string // "http/protobuf"
 	Headers  Properties
 	Timeout  time.Duration
 	Service  string
@@ -257,8 +259,9 @@ type Trace struct {
 // Observe are the assertions that this executor evaluates by itself.
 type Observe struct {
 	Monitors string // file; "" is off
-	// Timeouts are of one statement, by platform; "" is for all others.
-	Timeouts map[string]time.Duration
+	// Timeout is of one statement, where the platform has none of its own.
+	Timeout                                   time.Duration
+	Snowflake, BigQuery, Redshift, Databricks time.Duration
 }
 
 // Drain says how the executor ends.
