@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -16,8 +15,6 @@ const (
 	maxDepth = 200
 	// maxNumber bounds the characters of a number: Python reads no longer ones.
 	maxNumber = 4300
-	// bufferBytes is how much of the file is held at a time.
-	bufferBytes = 64 << 10
 )
 
 // errFull is what does not fit into the limit.
@@ -26,20 +23,21 @@ var errFull = errors.New("no room for the document")
 // copier copies a document token by token. It holds no more of the input than a
 // short string.
 type copier struct {
-	in    *bufio.Reader
-	read  int64
-	out   bytes.Buffer
-	limit int
-	mask  *mask.Masker
-	level level
-	depth int
-	skip  int // inside of how many left-out values it is: nothing is written
-	left  LeftOut
-	text  text
+	in     *input
+	out    bytes.Buffer
+	limit  int
+	mask   *mask.Masker
+	level  level
+	depth  int
+	skip   int // inside of how many left-out values it is: nothing is written
+	left   LeftOut
+	text   text
+	digits []byte // of the current number
+	char   []byte // the current character
 }
 
 func copyDocument(in io.Reader, m *mask.Masker, l level, limit int) (Document, error) {
-	c := &copier{in: bufio.NewReaderSize(in, bufferBytes), mask: m, level: l, limit: limit}
+	c := &copier{in: newInput(in), mask: m, level: l, limit: limit}
 	b, err := c.next()
 	if err == nil {
 		err = c.value(b)
@@ -50,41 +48,17 @@ func copyDocument(in io.Reader, m *mask.Masker, l level, limit int) (Document, e
 	if _, err := c.next(); !errors.Is(err, errEnd) {
 		return Document{}, c.malformed("something follows it")
 	}
-	return Document{JSON: c.out.Bytes(), Size: c.read, Left: c.left}, nil
+	return Document{JSON: c.out.Bytes(), Size: c.in.read(), Left: c.left}, nil
 }
-
-// errEnd is the end of the file: where it is not expected, a malformed one.
-var errEnd = fmt.Errorf("%w: it ends too early", ErrMalformed)
 
 func (c *copier) malformed(what string) error {
-	return fmt.Errorf("%w: %s, before byte %d", ErrMalformed, what, c.read)
-}
-
-// byte reads one byte. The file may grow while it is read.
-func (c *copier) byte() (byte, error) {
-	b, err := c.in.ReadByte()
-	switch {
-	case errors.Is(err, io.EOF):
-		return 0, errEnd
-	case err != nil:
-		return 0, fmt.Errorf("%w: reading it: %w", ErrRefused, err)
-	}
-	if c.read++; c.read > MaxFileBytes {
-		return 0, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxFileBytes)
-	}
-	return b, nil
-}
-
-// back makes the last byte the next one again.
-func (c *copier) back() {
-	c.read--
-	_ = c.in.UnreadByte() // a byte was read
+	return fmt.Errorf("%w: %s, before byte %d", ErrMalformed, what, c.in.read())
 }
 
 // next reads the first byte that is no white space.
 func (c *copier) next() (byte, error) {
 	for {
-		b, err := c.byte()
+		b, err := c.in.byte()
 		if err != nil || b != ' ' && b != '\n' && b != '\t' && b != '\r' {
 			return b, err
 		}
@@ -243,25 +217,23 @@ func (c *copier) skipping(copy func() error) error {
 
 // number copies a number; one with a secret in it becomes a string.
 func (c *copier) number(b byte) error {
-	number := []byte{b}
+	number := append(c.digits[:0], b)
 	for {
-		b, err := c.byte()
+		b, err := c.in.peek()
 		if err != nil && !errors.Is(err, errEnd) {
 			return err
 		}
-		if err != nil {
+		if err != nil || b != '-' && b != '+' && b != '.' && b != 'e' && b != 'E' && (b < '0' || b > '9') {
 			break
 		}
-		if b != '-' && b != '+' && b != '.' && b != 'e' && b != 'E' && (b < '0' || b > '9') {
-			c.back()
-			break
-		}
+		_, _ = c.in.byte() // it is there
 		if number = append(number, b); len(number) > maxNumber {
 			return c.malformed("a number is too long")
 		}
 	}
+	c.digits = number
 	if string(number) == "-" { // Python's -Infinity
-		b, err := c.byte()
+		b, err := c.in.byte()
 		if err == nil && b != 'I' {
 			err = c.malformed("a number is wrong")
 		}
@@ -295,7 +267,7 @@ func (c *copier) word(b byte) error {
 		return c.malformed("a value is missing")
 	}
 	for i := 1; i < len(word[0]); i++ {
-		b, err := c.byte()
+		b, err := c.in.byte()
 		if err != nil {
 			return err
 		}

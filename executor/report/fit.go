@@ -1,8 +1,6 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -51,9 +49,7 @@ func (p Parts) Fit(budget int) (text string, structured []byte) {
 	var out strings.Builder
 	out.WriteString(note)
 	out.WriteString(head)
-	if section := prettySection(document); section != "" && EncodedSize(section) <= left {
-		out.WriteString(section)
-	}
+	out.WriteString(prettySection(document.JSON, left))
 	out.WriteString(titleLogs)
 	out.WriteString(log)
 	out.WriteString("\n")
@@ -102,18 +98,4 @@ func fitLogs(logs func(limit int) string, budget int) string {
 		limit = int(int64(len(text)) * int64(budget) / int64(cost) * 15 / 16)
 	}
 	return cut(logs(limit), budget)
-}
-
-// prettySection repeats the structured report for those who read the text.
-func prettySection(d Document) string {
-	if len(d.JSON) == 0 {
-		return ""
-	}
-	var out bytes.Buffer
-	out.WriteString(titleReport)
-	if json.Indent(&out, d.JSON, "", "  ") != nil {
-		return ""
-	}
-	out.WriteString("\n")
-	return out.String()
 }

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -109,7 +110,7 @@ func TestFitStaysWithinEveryBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, logs := range []func(int) string{nil, lines("plain text", 10), lines("plain text", 100_000), lines("\"é✅😀\"\\<>&\x00", 100_000)} {
-		for budget := 0; budget < 16<<20; budget = budget*5/4 + 100 {
+		for budget := 0; budget < 16<<20; budget = budget*7/4 + 100 {
 			p := report.Parts{Summary: summary(), Structured: report.Document{JSON: document}, Logs: logs, Mask: m}
 			text, structured := p.Fit(budget)
 			if got := encoded(t, text) + encoded(t, string(structured)); got > max(budget-report.Overhead, 0) {
@@ -127,6 +128,22 @@ func TestFitStaysWithinEveryBudget(t *testing.T) {
 			if len(structured) < len(document) && budget > 4<<10 && !strings.HasPrefix(text, "WARNING: the structured report of ") {
 				t.Fatalf("budget %d: nothing tells of the shorter report: %.300q", budget, text)
 			}
+		}
+	}
+}
+
+func TestFitIndentsAsUpstreamDoes(t *testing.T) {
+	for _, compact := range []string{`{}`, `[]`, `7`, `"a\"b{,:"`, `{"a":{},"b":[],"c":[1,-2.5,[true,null]],"d":{"e":"\\"}}`} {
+		var want bytes.Buffer
+		if err := json.Indent(&want, []byte(compact), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		p := report.Parts{Structured: report.Document{JSON: []byte(compact)}, Mask: masker(t, nil)}
+		text, _ := p.Fit(report.DefaultBudget)
+		_, section, _ := strings.Cut(text, "~~~~ Ingestion Report ~~~~\n")
+		got, _, _ := strings.Cut(section, "\n\n~~~~")
+		if diff := cmp.Diff(want.String(), got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", compact, diff)
 		}
 	}
 }

@@ -43,10 +43,15 @@ func repr(text string) string {
 	return out.String()
 }
 
-// pretty writes text as pprint writes a string in a list: a literal per line of
-// it, and several for a line that is longer than lineWidth, all but the first
-// indented.
+// pretty writes text as pprint writes a string in a list: where one literal is
+// longer than lineWidth a literal per line, and several for a longer line, all
+// but the first indented.
 func pretty(out *strings.Builder, text string, indent int) {
+	const after = 1 // a comma or a bracket follows
+	if whole := repr(text); utf8.RuneCountInString(whole) <= lineWidth-indent-after {
+		out.WriteString(whole)
+		return
+	}
 	lines := strings.SplitAfter(text, "\n")
 	if lines[len(lines)-1] == "" && len(lines) > 1 {
 		lines = lines[:len(lines)-1]
@@ -55,7 +60,7 @@ func pretty(out *strings.Builder, text string, indent int) {
 	for i, line := range lines {
 		width := lineWidth - indent
 		if i == len(lines)-1 {
-			width-- // a comma or bracket follows
+			width -= after
 		}
 		literals = append(literals, wrap(line, width)...)
 	}

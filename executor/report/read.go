@@ -44,6 +44,7 @@ type level struct {
 // run is near the root and at the beginning of lists.
 var levels = []level{
 	{},
+	{text: 128 << 10, items: 10_000, members: 20_000},
 	{text: 16 << 10, items: 1000, members: 2000},
 	{text: 2 << 10, items: 100, members: 500},
 	{text: 512, items: 20, members: 100},

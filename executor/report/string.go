@@ -55,7 +55,8 @@ func (c *copier) string(limit int) error {
 	t.kept.buf.Reset()
 	t.kept.limit, t.kept.over = limit, false
 	for {
-		b, err := c.byte()
+		c.add(c.in.plain()...)
+		b, err := c.in.byte()
 		if err != nil {
 			return err
 		}
@@ -116,7 +117,7 @@ func (c *copier) endString() error {
 
 // escape reads an escape sequence after its backslash.
 func (c *copier) escape() error {
-	b, err := c.byte()
+	b, err := c.in.byte()
 	if err != nil {
 		return err
 	}
@@ -136,45 +137,43 @@ func (c *copier) escape() error {
 // becomes U+FFFD.
 func (c *copier) unicode() error {
 	r, err := c.hex()
-	if err != nil {
-		return err
-	}
-	for utf16.IsSurrogate(r) {
-		second, found, err := c.secondHalf()
-		if err != nil {
-			return err
+	for err == nil && utf16.IsSurrogate(r) {
+		var second rune
+		if b, peekErr := c.in.peek(); peekErr != nil || b != '\\' {
+			r = utf8.RuneError // a broken end is found by whoever reads on
+			break
 		}
-		if !found {
-			r = utf8.RuneError
+		_, _ = c.in.byte() // it is there
+		if b, peekErr := c.in.peek(); peekErr != nil || b != 'u' {
+			c.add(replacement...)
+			return c.escape()
+		}
+		_, _ = c.in.byte()
+		if second, err = c.hex(); err != nil {
 			break
 		}
 		if whole := utf16.DecodeRune(r, second); whole != utf8.RuneError {
 			r = whole
 			break
 		}
-		c.add([]byte(string(utf8.RuneError))...)
+		c.add(replacement...)
 		r = second
 	}
-	c.add(utf8.AppendRune(nil, r)...)
+	if err != nil {
+		return err
+	}
+	c.char = utf8.AppendRune(c.char[:0], r)
+	c.add(c.char...)
 	return nil
 }
 
-// secondHalf reads another \uXXXX if one follows.
-func (c *copier) secondHalf() (rune, bool, error) {
-	ahead, err := c.in.Peek(2)
-	if err != nil || string(ahead) != `\u` {
-		return 0, false, nil // a broken end is found by whoever reads on
-	}
-	_, _ = c.in.Discard(2)
-	c.read += 2
-	r, err := c.hex()
-	return r, true, err
-}
+// replacement stands for what is no character.
+var replacement = []byte(string(utf8.RuneError))
 
 func (c *copier) hex() (rune, error) {
 	var r rune
 	for range 4 {
-		b, err := c.byte()
+		b, err := c.in.byte()
 		if err != nil {
 			return 0, err
 		}
