@@ -1,0 +1,413 @@
+package lifecycle
+
+import (
+	"fmt"
+	"slices"
+)
+
+// simRecord is what an executor's journal has of a run. It survives crashes.
+type simRecord struct {
+	state  Action // the last Record action; "" is accepted
+	fate   Fate
+	status Status
+	owned  bool
+	begun  bool
+	killed bool
+}
+
+// simRun is a run in an executor's memory.
+type simRun struct {
+	Run
+	op      int   // number of the operation whose answer counts
+	readAt  int64 // when the last read was sent
+	slot    bool
+	child   *simChild
+	stopped bool
+}
+
+// simChild is a process on the executor's machine. It outlives a crash.
+type simChild struct {
+	id    string
+	alive bool
+}
+
+// simExecutor drives runs as package worker does.
+type simExecutor struct {
+	w        *world
+	name     string
+	up       bool
+	draining bool
+	life     int // counts restarts: what an earlier life scheduled is void
+	rules    Rules
+	journal  map[string]*simRecord
+	ids      []string // of journal, in order
+	runs     map[string]*simRun
+	used     int
+	queue    []string // ids that wait for a slot
+	children []*simChild
+}
+
+// later is w.after for this life of the executor.
+func (x *simExecutor) later(delay int64, f func()) {
+	life := x.life
+	x.w.after(delay, func() {
+		if x.life == life && x.up {
+			f()
+		}
+	})
+}
+
+// request delivers a request; false means that it has to come again.
+func (x *simExecutor) request(id string) bool {
+	if !x.up || x.draining || x.crashes() {
+		return false
+	}
+	if _, known := x.journal[id]; known {
+		return true
+	}
+	x.journal[id] = &simRecord{}
+	x.ids = append(x.ids, id)
+	if x.crashes() {
+		return false // durable, and not acknowledged
+	}
+	fate := NoFate
+	if x.w.runs[id].malformed {
+		fate = Refused
+	}
+	run, actions := Accept(x.rules, fate)
+	x.runs[id] = &simRun{Run: run}
+	x.do(id, actions)
+	return true
+}
+
+// kill delivers a signal; false means that it has to come again.
+func (x *simExecutor) kill(id string) bool {
+	if !x.up || x.crashes() {
+		return false
+	}
+	life := x.life
+	x.happens(id, Event{Kind: Kill})
+	if x.life != life {
+		return false
+	}
+	if record := x.journal[id]; record != nil && x.runs[id] != nil && x.runs[id].Fate == Killed && !record.killed {
+		x.w.violate("%s acknowledged a KILL of %s that a crash would forget", x.name, id)
+	}
+	return true
+}
+
+func (x *simExecutor) happens(id string, e Event) {
+	run := x.runs[id]
+	if run == nil {
+		return
+	}
+	next, actions := run.Next(e)
+	x.w.trace("%s: %s %v: %s -> %s %v", x.name, id, e, run.State, next.State, actions)
+	run.Run = next
+	x.do(id, actions)
+}
+
+// answer is happens for the answer to an operation, if it still counts.
+func (x *simExecutor) answer(id string, op int, e Event) {
+	if run := x.runs[id]; run != nil && run.op == op {
+		x.happens(id, e)
+	}
+}
+
+func (x *simExecutor) do(id string, actions []Action) {
+	life := x.life
+	for _, a := range actions {
+		if x.crashes() || x.life != life {
+			return
+		}
+		x.act(id, x.runs[id], a)
+	}
+	if run := x.runs[id]; run != nil && run.State.Over() && x.life == life {
+		if run.slot || slices.Contains(x.queue, id) {
+			x.w.violate("%s: %s is %s and has a slot", x.name, id, run.State)
+		}
+		delete(x.runs, id)
+	}
+}
+
+func (x *simExecutor) act(id string, run *simRun, a Action) {
+	switch a {
+	case Acquire:
+		run.op++
+		x.queue = append(x.queue, id)
+		x.admit()
+	case Release:
+		x.queue = slices.DeleteFunc(x.queue, func(q string) bool { return q == id })
+		if run.slot {
+			run.slot = false
+			x.used--
+		}
+		x.admit()
+	case Read:
+		run.readAt = x.w.now
+		x.send(id, run, func(simResult) Event { return Event{Kind: DidRead, Seen: x.w.server.see(id, x.name)} }, Event{Kind: DidRead}, "", false)
+	case Claim:
+		x.claim(id, run)
+	case Progress:
+		x.write(id, run, StatusRunning, false)
+	case Write:
+		x.write(id, run, run.Status, false)
+	case Settle:
+		x.wait(id, run, x.w.settle)
+	case Confirm:
+		x.wait(id, run, x.w.confirm)
+	case Retry:
+		x.wait(id, run, x.w.between(10, int64(50<<min(run.Attempts, 6))))
+	case Start:
+		x.start(id, run)
+	case Stop:
+		run.stopped = true
+		x.later(x.w.between(0, 1500), func() { x.childEnds(id, StatusCancelled) })
+	case Abandon:
+		run.op++
+	case Shrink:
+	default:
+		x.record(id, run, a)
+	}
+}
+
+func (x *simExecutor) claim(id string, run *simRun) {
+	if x.w.rng.IntN(20) == 0 { // the process did not get to run for a while
+		run.op++
+		op := run.op
+		x.later(x.w.between(1, 4000), func() {
+			if run.op != op {
+				return
+			}
+			if x.w.now-run.readAt > simTimeout {
+				x.answer(id, op, Event{Kind: DidWrite, Answer: Stale})
+				return
+			}
+			x.write(id, run, StatusRunning, true)
+		})
+		return
+	}
+	x.write(id, run, StatusRunning, true)
+}
+
+func (x *simExecutor) write(id string, run *simRun, status Status, create bool) {
+	x.send(id, run, func(r simResult) Event {
+		return Event{Kind: DidWrite, Answer: x.w.server.write(id, r, create)}
+	}, Event{Kind: DidWrite, Answer: Unknown}, status, create)
+}
+
+func (x *simExecutor) send(id string, run *simRun, arrive func(simResult) Event, lost Event, status Status, _ bool) {
+	run.op++
+	op, life, e := run.op, x.life, lost
+	x.w.server.call(
+		func() { e = arrive(simResult{status: status, owner: x.name}) },
+		func(ok bool) {
+			if x.life == life && x.up {
+				if !ok {
+					e = lost
+				}
+				x.answer(id, op, e)
+			}
+		})
+}
+
+func (x *simExecutor) wait(id string, run *simRun, d int64) {
+	run.op++
+	op := run.op
+	x.later(d, func() { x.answer(id, op, Event{Kind: TimeUp}) })
+}
+
+func (x *simExecutor) admit() {
+	for x.used < 1 && len(x.queue) > 0 {
+		id := x.queue[0]
+		x.queue = x.queue[1:]
+		run := x.runs[id]
+		if run == nil {
+			continue
+		}
+		x.used++
+		run.slot = true
+		op := run.op
+		x.later(0, func() {
+			if run.op == op {
+				x.happens(id, Event{Kind: GotSlot})
+			}
+		})
+	}
+}
+
+// start is the runner: it checks, asks, makes the child and tells.
+func (x *simExecutor) start(id string, run *simRun) {
+	x.later(x.w.between(0, 30), func() {
+		if x.w.rng.IntN(15) == 0 { // the recipe is refused
+			x.happens(id, Event{Kind: Exited, Status: StatusFailure})
+			return
+		}
+		life := x.life
+		x.happens(id, Event{Kind: WantsStart})
+		if x.life != life {
+			return
+		}
+		if record := x.journal[id]; record.state != RecordStarting {
+			x.happens(id, Event{Kind: Exited, Status: StatusCancelled})
+			return
+		}
+		if x.crashes() {
+			return
+		}
+		x.spawn(id, run)
+	})
+}
+
+func (x *simExecutor) spawn(id string, run *simRun) {
+	of := x.w.runs[id]
+	of.starts++
+	if of.starts > 1 {
+		x.w.violate("%s was started again, by %s", id, x.name)
+	}
+	if x.journal[id].killed {
+		x.w.violate("%s was started by %s after its KILL", id, x.name)
+	}
+	run.child = &simChild{id: id, alive: true}
+	x.children = append(x.children, run.child)
+	x.w.trace("%s: %s child", x.name, id)
+	x.later(x.w.between(0, 20), func() { x.happens(id, Event{Kind: HasStarted}) })
+	for at := int64(200); at < 6000; at += x.w.between(100, 1500) {
+		x.later(at, func() { x.happens(id, Event{Kind: WantsTick}) })
+	}
+	status := []Status{StatusSuccess, StatusFailure}[x.w.rng.IntN(2)]
+	x.later(x.w.between(1, 6000), func() { x.childEnds(id, status) })
+	if x.w.rng.IntN(10) == 0 {
+		x.later(3000, func() { x.happens(id, Event{Kind: Timeout}) })
+	}
+}
+
+func (x *simExecutor) childEnds(id string, status Status) {
+	run := x.runs[id]
+	if run == nil || run.child == nil || !run.child.alive {
+		return
+	}
+	run.child.alive = false
+	x.happens(id, Event{Kind: Exited, Status: status})
+}
+
+// order is how the journal orders its states.
+var order = []Action{"", RecordStarting, RecordStarted, RecordEnded, RecordDelivered, RecordDropped}
+
+func (x *simExecutor) record(id string, run *simRun, a Action) {
+	record := x.journal[id]
+	state := a
+	switch {
+	case a == RecordKill:
+		state, record.killed = RecordEnded, true
+		record.fate, record.status = Killed, StatusCancelled
+		record.owned, record.begun = run.State == Running || run.State == Stopping, run.Begun
+	case a == RecordEnded:
+		record.fate, record.status, record.owned = run.Fate, run.Status, true
+	case a == RecordStarted && record.state == RecordEnded:
+		state = RecordEnded // the process is added to the record of the KILL
+	}
+	if was, is := slices.Index(order, record.state), slices.Index(order, state); is < was || is == was && state != RecordEnded {
+		x.w.violate("%s journals %s of %s after %q", x.name, a, id, record.state)
+	}
+	record.state = state
+	if a == RecordDelivered {
+		x.delivered(id, record)
+	}
+}
+
+func (x *simExecutor) delivered(id string, record *simRecord) {
+	result, of := x.w.server.results[id], x.w.runs[id]
+	switch {
+	case result.status == "" || result.status == StatusRunning:
+		x.w.violate("%s calls %s delivered, and the server has %v", x.name, id, result)
+	case of.meddled:
+	case result.status != record.status:
+		x.w.violate("%s: %s ended as %s, and the server has %v", x.name, id, record.status, result)
+	case record.killed && result.status == StatusFailure:
+		x.w.violate("%s: %s was killed and is %v", x.name, id, result)
+	}
+}
+
+// crashes kills the executor now and then, between any two steps.
+func (x *simExecutor) crashes() bool {
+	if x.w.rng.Float64() >= x.w.crash {
+		return false
+	}
+	x.die()
+	return true
+}
+
+func (x *simExecutor) die() {
+	x.w.trace("%s: dies", x.name)
+	x.up, x.life = false, x.life+1
+	x.runs, x.queue, x.used = map[string]*simRun{}, nil, 0
+	life := x.life
+	x.w.after(x.w.between(10, 5000), func() {
+		if x.life == life {
+			x.boot()
+		}
+	})
+}
+
+// boot is a restart: children that were left go, runs are resumed.
+func (x *simExecutor) boot() {
+	x.w.trace("%s: boots", x.name)
+	x.up, x.draining, x.life = true, false, x.life+1
+	x.runs = map[string]*simRun{}
+	for _, child := range x.children {
+		child.alive = false
+	}
+	life := x.life
+	for _, id := range x.ids {
+		record := x.journal[id]
+		at := RecordedAccepted
+		switch record.state {
+		case RecordDelivered, RecordDropped:
+			continue
+		case RecordStarting, RecordStarted:
+			at = RecordedStarted
+		case RecordEnded:
+			at = RecordedFate
+			if record.owned {
+				at = RecordedEnded
+			}
+		}
+		var run Run
+		var actions []Action
+		if at == RecordedAccepted && x.w.runs[id].malformed {
+			run, actions = Accept(x.rules, Refused)
+		} else {
+			run, actions = Resume(x.rules, at, record.fate, record.status)
+		}
+		x.runs[id] = &simRun{Run: run}
+		if x.do(id, actions); x.life != life {
+			return
+		}
+	}
+}
+
+// drain is the end of a process that is asked to go.
+func (x *simExecutor) drain() {
+	if !x.up || x.draining {
+		return
+	}
+	x.draining = true
+	x.w.trace("%s: drains", x.name)
+	all := func(k Kind) {
+		life := x.life
+		for _, id := range x.ids {
+			if x.life != life {
+				return
+			}
+			x.happens(id, Event{Kind: k})
+		}
+	}
+	all(Drain)
+	x.later(2000, func() { all(Evict) })
+	x.later(8000, x.die)
+}
+
+func (x *simExecutor) String() string {
+	return fmt.Sprintf("%s up=%v used=%d queue=%v", x.name, x.up, x.used, x.queue)
+}
