@@ -121,6 +121,7 @@ func user(t *testing.T, endpoint, name string, statement map[string]any) (id, ke
 	if err != nil {
 		t.Fatal(err)
 	}
+	name = fmt.Sprintf("%s-%d", name, time.Now().UnixNano())
 	iam(t, endpoint, "CreateUser", url.Values{"UserName": {name}})
 	iam(t, endpoint, "PutUserPolicy", url.Values{"UserName": {name}, "PolicyName": {"p"}, "PolicyDocument": {string(policy)}})
 	found := keyPair.FindStringSubmatch(iam(t, endpoint, "CreateAccessKey", url.Values{"UserName": {name}}))
@@ -177,7 +178,7 @@ func TestOptions(t *testing.T) {
 	for name, o := range map[string]awssm.Options{
 		"no region":       {TTL: time.Second},
 		"no time to live": {Region: region},
-		"prefix of space": {Region: region, TTL: time.Second, Prefix: "prod data"},
+		"a space within":  {Region: region, TTL: time.Second, Prefix: "prod data"},
 		"a long prefix":   {Region: region, TTL: time.Second, Prefix: strings.Repeat("p", 512)},
 	} {
 		if _, err := awssm.New(t.Context(), o); err == nil {

@@ -152,9 +152,10 @@ func (b *batches) denied(id, message string) *remote.Error {
 	case id == "":
 		e.Hint = `allow it on the resource "*": this action takes no other`
 	case found == nil: // what the service says about a key names no action
-		e.Hint = "allow it on the secret; where the secret has a key of its own, kms:Decrypt on that key as well"
+		e.Hint = "allow it on all names with the prefix, so that an absent secret can be told from this; " +
+			"where the secret has a key of its own, kms:Decrypt on that key as well"
 	default:
-		e.Hint = "allow it on the secret or its key"
+		e.Hint = "allow it on all names with the prefix, so that an absent secret can be told from this, or on the key"
 	}
 	return e
 }

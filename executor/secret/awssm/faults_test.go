@@ -224,3 +224,11 @@ func TestOneMissingPermissionIsOneLine(t *testing.T) {
 		t.Errorf("%d requests", asked.Load())
 	}
 }
+
+func TestCheckAllowsForGrantsPerSecret(t *testing.T) {
+	as(t, "test", "test")
+	for code, kind := range map[string]remote.Kind{"AccessDeniedException": "", "ResourceNotFoundException": "", "InternalFailure": remote.Unavailable} {
+		address, _ := answers(t, `{"Errors":[{"SecretId":"p/EXECUTOR_CHECK","ErrorCode":"`+code+`"}]}`)
+		problem(t, open(t, awssm.Options{Endpoint: address, Prefix: "p/"}).Check(t.Context()), kind)
+	}
+}
