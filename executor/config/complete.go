@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/lockforge/lockforge/executor/gms/auth"
 )
 
 // complete derives what depends on several settings and checks it.
@@ -50,45 +52,34 @@ func (l *loader) need(why string, needs map[string]bool) {
 }
 
 func (l *loader) completeAuth() {
-	a := &l.config.Auth
-	if a.Type == "" {
-		switch {
-		case a.Token.Set() || a.TokenFile != "":
-			a.Type = AuthPAT
-		case a.SystemSecret.Set():
-			a.Type = AuthSystem
-		default:
-			a.Type = AuthNone
-		}
+	a := l.config.Auth
+	if _, err := auth.FromConfig(a.Credentials()); err != nil {
+		l.problems.add(l.where("auth.type"), "%v", err)
 	}
-	why := "DATAHUB_AUTH_TYPE " + a.Type
-	switch a.Type {
-	case AuthPAT:
-		if !a.Token.Set() && a.TokenFile == "" {
-			l.problems.add("DATAHUB_GMS_TOKEN", "is missing, and DATAHUB_AUTH_TOKEN_FILE too; %s needs one of them", why)
-		}
-	case AuthSystem:
-		l.need(why, map[string]bool{"auth.system_secret": a.SystemSecret.Set()})
-	case AuthOIDC:
-		l.need(why, map[string]bool{
-			"auth.token_endpoint": a.TokenEndpoint != "", "auth.client_id": a.ClientID != "", "auth.client_secret": a.ClientSecret.Set(),
-		})
-	case AuthAzure:
-		l.need(why, map[string]bool{
-			"auth.azure_tenant": a.AzureTenant != "", "auth.azure_client": a.AzureClient != "", "auth.azure_scope": a.AzureScope != "",
-		})
+	l.warnPlain(l.config.GMS.URL)
+}
+
+// Credentials are what package auth makes a source of.
+func (a Auth) Credentials() auth.Config {
+	return auth.Config{
+		Type:  a.Type,
+		Token: a.Token.Reveal(), TokenFile: a.TokenFile,
+		SystemClientID: a.SystemID, SystemClientSecret: a.SystemSecret.Reveal(),
+		TokenEndpoint: a.TokenEndpoint, ClientID: a.ClientID, ClientSecret: a.ClientSecret.Reveal(),
+		Scope: a.Scope, Audience: a.Audience,
+		AzureTenantID: a.AzureTenant, AzureClientID: a.AzureClient, AzureScope: a.AzureScope,
+		AzureClientSecret: a.AzureSecret.Reveal(), AzureTokenFile: a.AzureTokenFile, AzureAuthority: a.AzureAuthority,
 	}
-	l.warnPlain(why, l.config.GMS.URL)
 }
 
 // warnPlain is about credentials that everyone on the way can read.
-func (l *loader) warnPlain(why, address string) {
+func (l *loader) warnPlain(address string) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" || l.config.Auth.Type == AuthNone {
+	if err != nil || u.Scheme != "http" || l.config.Auth.Type == auth.TypeNone {
 		return
 	}
 	if host := u.Hostname(); host != "localhost" && !net.ParseIP(host).IsLoopback() && strings.Contains(host, ".") {
-		l.warn(l.where("gms.url"), "is not https: the credentials of %s cross the network in the clear", why)
+		l.warn(l.where("gms.url"), "is not https: the credentials cross the network in the clear")
 	}
 }
 
@@ -199,7 +190,7 @@ func (m Metrics) Address() string {
 func (l *loader) checkPaths() {
 	c := l.config
 	paths := map[string][]string{
-		"gms.roots": c.GMS.Roots, "auth.token_file": {c.Auth.TokenFile}, "secrets.dir": {c.Secrets.Dir},
+		"gms.roots": c.GMS.Roots, "auth.token_file": {c.Auth.TokenFile}, "auth.azure_token_file": {c.Auth.AzureTokenFile}, "secrets.dir": {c.Secrets.Dir},
 		"venvs.root": {c.Venvs.Root}, "recipe.policy": {c.Recipe.Policy}, "observe.monitors": {c.Observe.Monitors},
 		"sandbox.write": c.Sandbox.Write, "sandbox.read": c.Sandbox.Read,
 		"state.dir": {c.State.Dir}, "audit.dir": {c.Audit.Dir}, "logs.dir": {c.Logs.Dir}, "logs.work": {c.Logs.Work},

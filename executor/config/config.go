@@ -58,20 +58,10 @@ type GMS struct {
 	Protocol, Host, Port, BasePath string
 }
 
-// Ways of authentication. AuthNone is for a server that asks for none.
-const (
-	AuthNone   = "none"
-	AuthPAT    = "pat"
-	AuthSystem = "system"
-	AuthOIDC   = "oidc_client_credentials"
-	AuthK8s    = "k8s_oidc"
-	AuthAzure  = "azure_entra"
-)
-
 // Auth says how the executor proves to the server who it is.
 type Auth struct {
-	// Type is one of the ways above: where nothing says it, what the
-	// credentials that are there allow, a token before the system client.
+	// Type is one of package auth's; "" is what the credentials that are
+	// there allow.
 	Type string
 	// Token and TokenFile are for pat; the file is read again when it
 	// changes, and is preferred. k8s_oidc reads TokenFile too.
@@ -84,9 +74,11 @@ type Auth struct {
 	TokenEndpoint, ClientID string
 	ClientSecret            Secret
 	Scope, Audience         string
-	// For azure_entra. Without AzureSecret the workload's identity is used.
+	// For azure_entra. Without AzureSecret the workload's identity is used,
+	// whose token AzureTokenFile has.
 	AzureTenant, AzureClient, AzureScope string
 	AzureSecret                          Secret
+	AzureTokenFile, AzureAuthority       string
 }
 
 // Kafka is the source that consumes the metadata change log.

@@ -54,7 +54,7 @@ func write(t *testing.T, text string) string {
 }
 
 func TestDefaults(t *testing.T) {
-	c, warnings := load(t, "")
+	c, warnings := load(t, "", "DATAHUB_AUTH_TYPE=none")
 	if len(warnings) > 0 {
 		t.Errorf("warnings: %q", warnings)
 	}

@@ -1,5 +1,7 @@
 package config
 
+import "github.com/lockforge/lockforge/executor/gms/auth"
+
 // serverSettings are about DataHub's server and how it knows the executor.
 func serverSettings() []Setting {
 	return append([]Setting{
@@ -55,8 +57,8 @@ func authSettings() []Setting {
 	return []Setting{
 		{
 			Key: "auth.type", Names: []string{"DATAHUB_AUTH_TYPE"}, Form: Text,
-			Choices:   []string{AuthNone, AuthPAT, AuthSystem, AuthOIDC, AuthK8s, AuthAzure},
-			Otherwise: "pat where there is a token or its file, or else system where there is a system secret, or else none",
+			Choices:   []string{auth.TypePAT, auth.TypeSystem, auth.TypeKubernetes, auth.TypeAzure, auth.TypeOIDC, auth.TypeNone},
+			Otherwise: "pat where there is a token or its file, or else system where there is a system secret",
 			Meaning:   "How the executor proves to the server who it is.",
 			field:     func(c *Config) any { return &c.Auth.Type },
 		},
@@ -124,6 +126,16 @@ func authSettings() []Setting {
 			Key: "auth.azure_secret", Names: []string{"DATAHUB_AUTH_AZURE_CLIENT_SECRET"}, Form: SecretText,
 			Meaning: "Secret of the client, for azure_entra.",
 			field:   func(c *Config) any { return &c.Auth.AzureSecret },
+		},
+		{
+			Key: "auth.azure_token_file", Names: []string{"AZURE_FEDERATED_TOKEN_FILE"}, Form: Text,
+			Meaning: "File of the workload's own token, for azure_entra without a secret. Workload identity sets it.",
+			field:   func(c *Config) any { return &c.Auth.AzureTokenFile },
+		},
+		{
+			Key: "auth.azure_authority", Names: []string{"AZURE_AUTHORITY_HOST"}, Form: URL, Otherwise: "that of the public cloud",
+			Meaning: "Where Entra gives out tokens, for azure_entra.",
+			field:   func(c *Config) any { return &c.Auth.AzureAuthority },
 		},
 	}
 }
