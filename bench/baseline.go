@@ -40,7 +40,7 @@ func baseline(ctx context.Context, o options, in *input, compile bool) (sample, 
 func venvsDir(o options) string { return filepath.Join(o.work, "venvs") }
 
 func installAll(ctx context.Context, o options, in *input, compile bool) (sample, error) {
-	if err := os.RemoveAll(venvsDir(o)); err != nil {
+	if err := o.setAside(venvsDir(o)); err != nil {
 		return sample{}, err
 	}
 	var total sample

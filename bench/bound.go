@@ -25,7 +25,7 @@ const cores = 2
 // compress the result with the fastest library at hand.
 func lowerBound(ctx context.Context, o options, in *input) (sample, error) {
 	tree := boundDir(o)
-	if err := os.RemoveAll(tree); err != nil {
+	if err := o.setAside(tree); err != nil {
 		return sample{}, err
 	}
 	unzip, err := timed(func() error { return unzipAll(in, tree) })

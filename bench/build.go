@@ -12,18 +12,16 @@ import (
 // content store beside them stays filled.
 var buildState = []string{"engine-*", "images"}
 
-// forgetBuilds removes everything that an earlier build, or a source archive's
-// while locking, has left in a cache directory.
-func forgetBuilds(cache string) error {
+// forgetBuilds takes everything that an earlier build, or a source archive's
+// while locking, has left in a cache directory out of it.
+func forgetBuilds(o options, cache string) error {
 	for _, pattern := range buildState {
 		parts, err := filepath.Glob(filepath.Join(cache, pattern))
 		if err != nil {
 			return err
 		}
-		for _, part := range parts {
-			if err := os.RemoveAll(part); err != nil {
-				return err
-			}
+		if err := o.setAside(parts...); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -34,10 +32,10 @@ func imageDir(o options) string { return filepath.Join(o.work, "image") }
 // measureBuild takes one cold build (no BuildKit state, no result) and one
 // no-op build, with every proxy pointing nowhere so that a request would fail.
 func measureBuild(ctx context.Context, o options, in *input, r *results) error {
-	if err := forgetBuilds(in.cache); err != nil {
+	if err := forgetBuilds(o, in.cache); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(imageDir(o)); err != nil {
+	if err := o.setAside(imageDir(o)); err != nil {
 		return err
 	}
 	metadataFile := filepath.Join(o.work, "metadata.json")

@@ -15,7 +15,7 @@ func TestAColdBuildFindsNothingButTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := forgetBuilds(cache); err != nil {
+	if err := forgetBuilds(options{work: t.TempDir()}, cache); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(cache)

@@ -8,8 +8,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -55,6 +57,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(o.aside())
 	var r results
 	for range o.runs {
 		if err := measure(ctx, o, in, &r); err != nil {
@@ -71,6 +74,27 @@ func run(ctx context.Context, o options) error {
 	r.print(os.Stdout)
 	if missed := printBars(os.Stdout, bars); missed > 0 {
 		return fmt.Errorf("%d of %d bars missed", missed, len(bars))
+	}
+	return nil
+}
+
+func (o options) aside() string { return filepath.Join(o.work, "aside") }
+
+// setAside moves what an earlier sample has left out of the way, until the
+// bench ends. Deleting it would slow down the next sample: for minutes, ext4
+// passes over each inode that has become free when it looks for one.
+func (o options) setAside(paths ...string) error {
+	if err := os.MkdirAll(o.aside(), 0o755); err != nil {
+		return err
+	}
+	for _, path := range paths {
+		dir, err := os.MkdirTemp(o.aside(), "")
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(path, filepath.Join(dir, filepath.Base(path))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

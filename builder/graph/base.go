@@ -144,6 +144,7 @@ func (a *assembly) addBase() error {
 		return err
 	}
 	a.states = append(a.states, b.states...)
+	a.shared = append(a.shared, b.states...)
 	a.layers = append(a.layers, b.layers...)
 	if b.compiled {
 		return nil

@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"context"
+	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/pack"
+	"github.com/lockforge/lockforge/executor/contract"
 )
 
 // Build makes the graph of every platform of the lock. It reads each locked
@@ -147,7 +149,7 @@ func wheelMembers(wheels []lock.Wheel) []pack.Member {
 
 // platform makes one platform's definition, configuration and layer list.
 func (b *builder) platform(p *lock.Platform) (*Platform, *image, error) {
-	a := &assembly{builder: b, p: p}
+	a := &assembly{builder: b, p: p, stores: map[string]storeLocation{}}
 	for _, part := range []func() error{a.addBase, a.addWheels, a.addVenvs, a.addConfig, a.addRuntime} {
 		if err := part(); err != nil {
 			return nil, nil, err
@@ -170,7 +172,8 @@ func (b *builder) platform(p *lock.Platform) (*Platform, *image, error) {
 		return nil, nil, err
 	}
 	built := &Platform{Platform: p.Platform, Definition: definition, Config: config, Layers: a.layers}
-	return built, &image{assembly: a, root: root}, nil
+	shared := llb.Merge(a.shared, llb.WithCustomName(inputPrefix+"merge of what venvs share, "+p.Platform))
+	return built, &image{assembly: a, shared: shared}, nil
 }
 
 func (b *builder) marshal(s llb.State) ([]byte, error) {
@@ -192,9 +195,31 @@ type assembly struct {
 	p      *lock.Platform
 	states []llb.State
 	layers []Layer
+	shared []llb.State              // the layers that hold no wheels
+	stores map[string]storeLocation // by wheel file
+}
+
+// storeLocation is where a wheel's store directory is: a path, in the layer as
+// in the image.
+type storeLocation struct {
+	layer llb.State
+	path  string
 }
 
 func (a *assembly) add(s llb.State, l Layer) {
+	a.shared = append(a.shared, s)
+	a.addLayer(s, l)
+}
+
+// addStores adds a layer of store directories.
+func (a *assembly) addStores(s llb.State, l Layer, wheels []lock.Wheel) {
+	for _, w := range wheels {
+		a.stores[w.File] = storeLocation{s, path.Join(contract.StorePath, w.StoreKey())}
+	}
+	a.addLayer(s, l)
+}
+
+func (a *assembly) addLayer(s llb.State, l Layer) {
 	a.states = append(a.states, s)
 	a.layers = append(a.layers, l)
 }

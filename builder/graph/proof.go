@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/buildkit/client/llb"
 
+	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/executor/contract"
 )
 
@@ -48,7 +49,7 @@ func (g *Graph) Proofs() ([]Proof, error) {
 				}
 				python := path.Join(image.m.VenvPath, v.Dir, "bin/python")
 				var err error
-				if p.Definition, err = image.run(p.Step, []string{python, "-I", "-c", proofProgram, s.Name}); err != nil {
+				if p.Definition, err = image.run(p.Step, v, []string{python, "-I", "-c", proofProgram, s.Name}); err != nil {
 					return nil, err
 				}
 				proofs = append(proofs, p)
@@ -58,14 +59,18 @@ func (g *Graph) Proofs() ([]Proof, error) {
 	return proofs, nil
 }
 
-// image is a platform's finished image as a root file system.
+// image is a platform's finished image as a step's root file system: the store
+// directories of one venv's wheels are mounted into what all venvs share. A
+// merge of all layers would have the same files, after a hard link was made for
+// each of them, and could not be had before the last wheel is unpacked.
 type image struct {
 	*assembly
-	root llb.State
+	shared llb.State
 }
 
-// run is the definition of a step in the image, nil where it cannot run.
-func (i *image) run(name string, args []string) ([]byte, error) {
+// run is the definition of a step that needs one venv of the image; nil where
+// it cannot run.
+func (i *image) run(name string, venv lock.Venv, args []string) ([]byte, error) {
 	if i.p.Platform != i.target.OS+"/"+i.target.Architecture {
 		return nil, nil
 	}
@@ -75,10 +80,14 @@ func (i *image) run(name string, args []string) ([]byte, error) {
 		llb.User(user + ":" + user), llb.Dir("/tmp"),
 		llb.AddMount("/tmp", llb.Scratch(), llb.Tmpfs()),
 	}
+	for _, file := range venv.Wheels {
+		s := i.stores[file]
+		opts = append(opts, input(s.path, s.layer, llb.SourcePath(s.path)))
+	}
 	for _, kv := range imageEnvironment(i.m.VenvPath) {
 		opts = append(opts, llb.AddEnv(kv.name, kv.value))
 	}
 	// A step needs an output to be asked for; nobody may write this one.
-	out := i.root.Run(opts...).AddMount(contract.StatePath, llb.Scratch())
+	out := i.shared.Run(opts...).AddMount(contract.StatePath, llb.Scratch())
 	return i.marshal(out)
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/moby/buildkit/solver/pb"
@@ -52,6 +53,18 @@ func checkProof(t *testing.T, p Proof, exec *pb.ExecOp) {
 		if m.Dest == "/" && !m.Readonly {
 			t.Errorf("%s: the root is writable", p.Step)
 		}
+	}
+	stores := 0
+	for _, m := range exec.Mounts {
+		if strings.HasPrefix(m.Dest, "/opt/datahub/store/") {
+			stores++
+			if m.Selector != m.Dest || !m.Readonly {
+				t.Errorf("%s: mount of %s at %s, read-only %v", p.Step, m.Selector, m.Dest, m.Readonly)
+			}
+		}
+	}
+	if stores == 0 {
+		t.Errorf("%s: no store directory is there", p.Step)
 	}
 	if len(exec.Meta.Env) < len(environment) {
 		t.Errorf("%s: environment %q", p.Step, exec.Meta.Env)

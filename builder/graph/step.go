@@ -16,6 +16,12 @@ const (
 	modulesPath = "/in/root"
 )
 
+// input mounts what a step reads. All inputs are named by their content, or are
+// outputs of such steps: BuildKit need not read them to know whether they changed.
+func input(at string, state llb.State, opts ...llb.MountOption) llb.RunOption {
+	return llb.AddMount(at, state, append(opts, llb.Readonly, llb.ContentCache(llb.MountContentCacheOff))...)
+}
+
 // step is one run of the unpack program: no network, read-only inputs, and
 // nothing writable but /tmp and the outputs.
 type step struct {
@@ -47,11 +53,11 @@ func (s step) run() []llb.State {
 		llb.Args(args),
 		llb.Network(llb.NetModeNone),
 		llb.WithCustomName(s.name),
-		llb.AddMount(programPath, blob(s.program, programMode, "unpack"), llb.SourcePath(blobFile), llb.Readonly),
+		input(programPath, blob(s.program, programMode, "unpack"), llb.SourcePath(blobFile)),
 		llb.AddMount("/tmp", llb.Scratch(), llb.Tmpfs()),
 	}
 	for _, at := range sortedKeys(inputs) {
-		opts = append(opts, llb.AddMount(at, blob(inputs[at], dataMode, at+" of "+s.name), llb.SourcePath(blobFile), llb.Readonly))
+		opts = append(opts, input(at, blob(inputs[at], dataMode, at+" of "+s.name), llb.SourcePath(blobFile)))
 	}
 	root := llb.Scratch()
 	if s.root != nil {
@@ -59,7 +65,7 @@ func (s step) run() []llb.State {
 		opts = append(opts, llb.ReadonlyRootFS())
 	}
 	if s.modules != nil {
-		opts = append(opts, llb.AddMount(modulesPath, *s.modules, llb.Readonly))
+		opts = append(opts, input(modulesPath, *s.modules))
 	}
 	exec := root.Run(opts...)
 	outputs := s.outputs

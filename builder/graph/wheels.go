@@ -30,7 +30,7 @@ func (a *assembly) addWheels() error {
 			name: "layer " + l.Name + " (" + describe(l) + ")" + forPlatform(a.builder, a.p), command: "wheels", program: a.program,
 			spec: sha, pack: a.packs[packKey(wheelMembers(l.Wheels))], root: &root,
 		}.run()
-		a.add(out[0], Layer{Name: l.Name, What: describe(l), Files: files})
+		a.addStores(out[0], Layer{Name: l.Name, What: describe(l), Files: files}, l.Wheels)
 	}
 	return nil
 }

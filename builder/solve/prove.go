@@ -101,9 +101,17 @@ func judge(p graph.Proof, err error, f *follower) Proof {
 	if err == nil {
 		return r
 	}
+	// Where the program has not come to saying what is missing, the last line is
+	// what is known best. BuildKit's error begins with the whole program.
 	r.Outcome, r.Error = Failed, err.Error()
+	if i := strings.LastIndex(r.Error, "did not complete successfully"); i >= 0 {
+		r.Error = r.Error[i:]
+	}
 	for _, line := range f.output(p.Step) {
 		text, ok := strings.CutPrefix(line, graph.ProofPrefix)
+		if !ok && strings.TrimSpace(line) != "" {
+			r.Error = line
+		}
 		var said struct{ Missing, Error string }
 		if ok && json.Unmarshal([]byte(text), &said) == nil {
 			r.Missing, r.Error = said.Missing, said.Error
