@@ -112,17 +112,7 @@ func (c *collection) scan(text string, required bool) {
 // braces reads a reference from behind its opening brace and returns how long
 // it is with the closing one, or -1 where there is none.
 func (c *collection) braces(text string, required bool) int {
-	end, depth := -1, 0
-	for i := 0; i < len(text) && end < 0; i++ {
-		switch {
-		case text[i] == '{':
-			depth++
-		case text[i] == '}' && depth > 0:
-			depth--
-		case text[i] == '}':
-			end = i
-		}
-	}
+	end := closing(text)
 	if end < 0 {
 		if !c.bracesOnly { // in a text it may be a comment
 			c.problems = append(c.problems, fmt.Errorf("%w: ${ without a closing brace", ErrSyntax))
@@ -146,6 +136,22 @@ func (c *collection) braces(text string, required bool) int {
 	}
 	c.add(name, required && (operation == "" || strings.IndexByte("-=+", operation[0]) < 0))
 	return end + 1
+}
+
+// closing returns where the brace is that closes one before text, or -1.
+func closing(text string) int {
+	depth := 0
+	for i := range len(text) {
+		switch {
+		case text[i] == '{':
+			depth++
+		case text[i] == '}' && depth > 0:
+			depth--
+		case text[i] == '}':
+			return i
+		}
+	}
+	return -1
 }
 
 func (c *collection) add(name string, required bool) {
