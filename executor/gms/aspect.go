@@ -90,7 +90,7 @@ func (c *Client) batch(ctx context.Context, op, kind string, urns, aspects []str
 		op: op, method: http.MethodPost, path: "openapi/v3/entity/" + kind + "/batchGet",
 		query: url.Values{"systemMetadata": {"true"}}, body: body,
 		judge: func(a *answer) *Error {
-			if json.Unmarshal(a.body, &entities) != nil {
+			if json.Unmarshal(a.body, &entities) != nil || entities == nil {
 				return foreign("the answer is not a list of entities")
 			}
 			if found, err = pick(entities, aspects); err != nil {

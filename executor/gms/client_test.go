@@ -14,6 +14,9 @@ import (
 
 const credential = "Bearer token-of-the-test"
 
+// nothing are the options of a server that needs none.
+var nothing = gmstest.Options{}
+
 func source(t *testing.T) auth.Source {
 	t.Helper()
 	s, err := auth.Token("token-of-the-test")
@@ -51,7 +54,9 @@ func start(t *testing.T, o gmstest.Options) (*gmstest.Running, *gms.Client) {
 func TestProposeAndRead(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		server, c := start(t, gmstest.Options{Base: "/gms"})
-		server.SetOld(old)
+		if old {
+			server.SetGeneration(gmstest.WithoutV3)
+		}
 		value := []byte(`{"status":"RUNNING","report":"line\nzwei \u00fc ü 𝄞 \"q\" \\ <&>","startTimeMs":1700000000000}`)
 		if err := c.Propose(t.Context(), gms.RunProposal("run-1", gms.ResultAspect, value)); err != nil {
 			t.Fatal(err)

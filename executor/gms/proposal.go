@@ -69,10 +69,10 @@ func (c *Client) Propose(ctx context.Context, p Proposal) error {
 		op: op, method: http.MethodPost, path: "aspects", query: url.Values{"action": {"ingestProposal"}}, body: body,
 		judge: func(a *answer) *Error {
 			// A login page of a proxy comes with status 200 as well.
-			var value struct {
-				Value json.RawMessage `json:"value"`
+			var written struct {
+				Value *string `json:"value"`
 			}
-			if json.Unmarshal(a.body, &value) != nil || value.Value == nil {
+			if json.Unmarshal(a.body, &written) != nil || written.Value == nil {
 				return foreign("the answer is not that of a write")
 			}
 			return nil

@@ -26,7 +26,7 @@ const urlHint = "check the URL of GMS: port 8080 of GMS itself, or the frontend'
 // unanswered is the error of an attempt without a complete answer.
 func (c *Client) unanswered(err error, response *http.Response, credential string) *Error {
 	if errors.Is(err, errRedirect) {
-		return redirected(response)
+		return redirected(response, credential)
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -41,14 +41,14 @@ func (c *Client) unanswered(err error, response *http.Response, credential strin
 
 // redirected tells where the server wanted to send the caller, but not with
 // what: login pages get tokens in the query.
-func redirected(response *http.Response) *Error {
+func redirected(response *http.Response, credential string) *Error {
 	failure := &Error{Kind: Protocol, Detail: "it redirects elsewhere", Hint: "set the URL of GMS to the address that answers itself"}
 	if response == nil {
 		return failure
 	}
 	failure.Status = response.StatusCode
 	if to, err := response.Location(); err == nil {
-		failure.Detail = clip("it redirects to " + to.Scheme + "://" + to.Host)
+		failure.Detail = clip(redact("it redirects to "+to.Scheme+"://"+to.Host, credential))
 	}
 	return failure
 }

@@ -43,13 +43,14 @@ const requestsQuery = `query listExecutionRequests($input: ListExecutionRequests
 
 // Requests lists execution requests, the newest first. Which requests there
 // are comes from search, which learns of a new one with a delay; read aspects
-// before acting on one.
+// before acting on one. A server that is too old for both ways to list them is
+// an Error of the kind NotFound.
 func (c *Client) Requests(ctx context.Context, q RequestQuery) ([]RequestSummary, error) {
 	if q.Limit <= 0 || q.Limit > MaxRequests {
 		q.Limit = MaxRequests
 	}
 	list, err := c.listed(ctx, q)
-	// Servers before 1.1 have no such query and refuse it as invalid.
+	// Older servers have no such query and refuse it as invalid.
 	if KindOf(err) == Protocol && strings.Contains(err.Error(), "FieldUndefined") {
 		return c.scrolled(ctx, q)
 	}

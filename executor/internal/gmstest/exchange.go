@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
-	"net/http/httptest"
 	"time"
 )
 
-// maxBody bounds a request, in bytes, as the web server before GMS does.
-const maxBody = 64 << 20
+const (
+	// maxBody bounds a request, in bytes, as the web server before GMS does.
+	maxBody = 64 << 20
+	// maxExchanges is how many exchanges are kept: more than a test looks at,
+	// less than a long run would fill the memory with.
+	maxExchanges = 10_000
+)
 
 // Exchange is a request and what became of it.
 type Exchange struct {
@@ -36,10 +41,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.record(exchange)
 		return
 	}
-	recorder := httptest.NewRecorder()
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	s.route(recorder, r, body)
-	exchange.Status, exchange.Response = recorder.Code, recorder.Body.String()
+	held := &heldAnswer{header: http.Header{}, status: http.StatusOK}
+	s.route(held, r, body)
+	exchange.Status, exchange.Response = held.status, held.body.String()
 	if f != nil && f.DropAfter {
 		exchange.Status = 0
 		s.record(exchange)
@@ -47,16 +51,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.record(exchange)
-	for name, values := range recorder.Header() {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(recorder.Code)
-	_, _ = w.Write(recorder.Body.Bytes()) // the caller may have gone
+	maps.Copy(w.Header(), held.header)
+	w.WriteHeader(held.status)
+	_, _ = w.Write(held.body.Bytes()) // the caller may have gone
 }
+
+// heldAnswer keeps an answer until it is known whether it may be given.
+type heldAnswer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldAnswer) Header() http.Header         { return h.header }
+func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
+func (h *heldAnswer) Write(p []byte) (int, error) { return h.body.Write(p) }
 
 func (s *Server) record(e Exchange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.exchanges) == maxExchanges {
+		s.exchanges = append(s.exchanges[:0], s.exchanges[maxExchanges/2:]...)
+	}
 	s.exchanges = append(s.exchanges, e)
 	if s.o.Journal != nil {
 		line, _ := json.Marshal(e)
@@ -64,7 +80,8 @@ func (s *Server) record(e Exchange) {
 	}
 }
 
-// Exchanges returns what has been asked and answered so far.
+// Exchanges returns what has been asked and answered so far, the newest last;
+// after very many the oldest are gone.
 func (s *Server) Exchanges() []Exchange {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,9 +24,9 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request, body []byte) {
 	switch {
 	case strings.Contains(q.Query, "getSecretValues"):
 		s.secretValues(w, r, q.Variables.Input)
-	case strings.Contains(q.Query, "listExecutionRequests") && !s.isOld():
+	case strings.Contains(q.Query, "listExecutionRequests") && !s.lacks(WithoutLists):
 		s.listRequests(w, q.Variables.Input)
-	case strings.Contains(q.Query, "executionRequest(") && !s.isOld():
+	case strings.Contains(q.Query, "executionRequest(") && !s.lacks(WithoutLists):
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		reply(w, map[string]any{"data": map[string]any{"executionRequest": s.request(q.Variables.URN)}})

@@ -156,12 +156,28 @@ func (s *Server) SetCreate(mode CreateMode) {
 	s.create = mode
 }
 
-// SetOld makes the server one from before the API of version 3 and the query
-// that lists requests.
-func (s *Server) SetOld(old bool) {
+// Generation is what a server can do.
+type Generation int
+
+// The generations, the newest first.
+const (
+	Current      Generation = iota
+	WithoutLists            // has no query that lists execution requests
+	WithoutV3               // nor the API of version 3
+)
+
+// SetGeneration makes the server an older one.
+func (s *Server) SetGeneration(g Generation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.old = old
+	s.generation = g
+}
+
+// lacks reports whether the server is of the generation g or older.
+func (s *Server) lacks(g Generation) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.generation >= g
 }
 
 // Problems returns what was wrong with proposals that were refused for their

@@ -37,19 +37,19 @@ type Server struct {
 	o       Options
 	schemas *schemas // nil without a wheel
 
-	mu        sync.Mutex
-	entities  map[string]map[string][]version
-	order     []string // urns by first write
-	firstSeen map[string]time.Time
-	series    map[string][]json.RawMessage // by urn and aspect, the oldest first
-	secrets   map[string]string
-	guard     bool
-	stale     time.Duration
-	create    CreateMode
-	faults    []*fault
-	exchanges []Exchange
-	problems  []string
-	old       bool
+	mu         sync.Mutex
+	entities   map[string]map[string][]version
+	order      []string // urns by first write
+	firstSeen  map[string]time.Time
+	series     map[string][]json.RawMessage // by urn and aspect, the oldest first
+	secrets    map[string]string
+	guard      bool
+	stale      time.Duration
+	create     CreateMode
+	generation Generation
+	faults     []*fault
+	exchanges  []Exchange
+	problems   []string
 
 	changes sync.Mutex // held over OnChange, so that changes are told in order
 }
@@ -100,7 +100,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, body []byte) {
 		s.restliAspect(w, r)
 	case path == "/api/graphql" && r.Method == http.MethodPost:
 		s.graphql(w, r, body)
-	case strings.HasPrefix(path, "/openapi/v3/entity/") && !s.isOld():
+	case strings.HasPrefix(path, "/openapi/v3/entity/") && !s.lacks(WithoutV3):
 		s.openapi(w, r, strings.TrimPrefix(path, "/openapi/v3/entity/"), body)
 	case strings.HasPrefix(path, "/schema-registry/api/"):
 		s.registry(w, r, strings.TrimPrefix(path, "/schema-registry/api/"))

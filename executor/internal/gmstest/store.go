@@ -70,10 +70,3 @@ func (v version) item(withMetadata bool) map[string]any {
 	item["auditStamp"] = map[string]any{"time": v.at.UnixMilli(), "actor": "urn:li:corpuser:__datahub_system"}
 	return item
 }
-
-// isOld reports whether the server plays one without the newer API.
-func (s *Server) isOld() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.old
-}
