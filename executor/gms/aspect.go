@@ -88,7 +88,7 @@ func (c *Client) batch(ctx context.Context, op, kind string, urns, aspects []str
 	var found map[string]map[string]Aspect
 	_, err = c.do(ctx, call{
 		op: op, method: http.MethodPost, path: "openapi/v3/entity/" + kind + "/batchGet",
-		query: url.Values{"systemMetadata": {"true"}}, body: body,
+		query: url.Values{"systemMetadata": {"true"}}, body: body, limit: maxRead,
 		judge: func(a *answer) *Error {
 			if json.Unmarshal(a.body, &entities) != nil || entities == nil {
 				return foreign("the answer is not a list of entities")

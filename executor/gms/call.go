@@ -19,8 +19,16 @@ type call struct {
 	path   string // below the base, escaped
 	query  url.Values
 	body   []byte
+	limit  int64 // of the answer, in bytes; 0 is maxAnswer
 	// judge finds errors that the server reports with status 200.
 	judge func(*answer) *Error
+}
+
+func (c call) bound() int64 {
+	if c.limit == 0 {
+		return maxAnswer
+	}
+	return c.limit
 }
 
 // answer is a complete answer.
@@ -98,7 +106,7 @@ func (c *Client) once(ctx context.Context, call call) (*answer, *Error) {
 		return nil, c.unanswered(err, response, credential)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, call.bound()+1))
 	if err != nil {
 		return nil, c.unanswered(err, response, credential)
 	}
@@ -132,8 +140,8 @@ func (c *Client) request(ctx context.Context, call call, credential string) (*ht
 // judge separates answers from errors.
 func (c *Client) judge(a *answer, call call, credential string) (*answer, *Error) {
 	switch {
-	case len(a.body) > maxAnswer:
-		return nil, &Error{Kind: Protocol, Status: a.status, Detail: "the answer is longer than any of GMS"}
+	case int64(len(a.body)) > call.bound():
+		return nil, &Error{Kind: Protocol, Status: a.status, Detail: "the answer is longer than GMS would make it"}
 	case a.status < 200 || a.status > 299:
 		return nil, c.refused(a, credential)
 	case call.judge == nil:

@@ -25,9 +25,11 @@ const (
 	// doubles it up to maxPause.
 	defaultPause = time.Second
 	maxPause     = 30 * time.Second
-	// maxAnswer bounds an answer, in bytes: a batch of results with reports of
-	// 15 MB, which is what upstream lets through, twice over.
-	maxAnswer = 64 << 20
+	// maxAnswer bounds an answer, in bytes: GMS has little to say to a write.
+	maxAnswer = 1 << 20
+	// maxRead bounds the answer to a read, in bytes: some results with reports
+	// of 15 MB each, which is what upstream lets through.
+	maxRead = 64 << 20
 	// maxRoots bounds a file of certificates, in bytes.
 	maxRoots = 4 << 20
 	// idleConnections is how many connections wait for the next call: about

@@ -25,7 +25,7 @@ func (c *Client) graphql(ctx context.Context, op, query string, variables, into 
 		return &Error{Kind: Rejected, Op: op, Detail: "the variables have no JSON form", err: err}
 	}
 	_, err = c.do(ctx, call{
-		op: op, method: http.MethodPost, path: "api/graphql", body: body,
+		op: op, method: http.MethodPost, path: "api/graphql", body: body, limit: maxRead,
 		judge: func(a *answer) *Error { return judgeGraphQL(a.body, into) },
 	})
 	return err

@@ -131,7 +131,8 @@ func (c *Client) scrolled(ctx context.Context, q RequestQuery) ([]RequestSummary
 			Entities []map[string]json.RawMessage `json:"entities"`
 		}
 		_, err := c.do(ctx, call{
-			op: "listing execution requests", method: http.MethodGet, path: "openapi/v3/entity/" + ExecutionRequest, query: query,
+			op: "listing execution requests", method: http.MethodGet, path: "openapi/v3/entity/" + ExecutionRequest,
+			query: query, limit: maxRead,
 			judge: func(a *answer) *Error {
 				if json.Unmarshal(a.body, &page) != nil || page.Entities == nil {
 					return foreign("the answer is not a page of entities")

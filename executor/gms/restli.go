@@ -44,7 +44,7 @@ func fromRestli(h http.Header) bool {
 func (c *Client) restli(ctx context.Context, op, urn, name string) ([]byte, error) {
 	a, err := c.do(ctx, call{
 		op: op, method: http.MethodGet, path: "aspects/" + url.PathEscape(urn),
-		query: url.Values{"aspect": {name}, "version": {"0"}},
+		query: url.Values{"aspect": {name}, "version": {"0"}}, limit: maxRead,
 	})
 	if errors.Is(err, errAbsent) {
 		return nil, nil

@@ -39,7 +39,7 @@ func (c *Client) Timeseries(ctx context.Context, q TimeseriesQuery) ([]json.RawM
 	var values []json.RawMessage
 	_, err = c.do(ctx, call{
 		op: op, method: http.MethodPost, path: "aspects",
-		query: url.Values{"action": {"getTimeseriesAspectValues"}}, body: body,
+		query: url.Values{"action": {"getTimeseriesAspectValues"}}, body: body, limit: maxRead,
 		judge: func(a *answer) *Error {
 			var ok bool
 			if values, ok = seriesValues(a.body); !ok {
