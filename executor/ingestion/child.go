@@ -1,0 +1,109 @@
+package ingestion
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"strings"
+
+	"github.com/lockforge/lockforge/executor/logs"
+	"github.com/lockforge/lockforge/executor/mask"
+	"github.com/lockforge/lockforge/executor/recipe"
+	"github.com/lockforge/lockforge/executor/secret"
+)
+
+// Judge refuses a recipe that may not run in a venv.
+func Judge(r *recipe.Recipe, p *recipe.Policy, v Venv) error {
+	if verdict := p.Check(r, v.Sources...); !verdict.Allowed() {
+		return refuse(Forbidden, "%s", strings.TrimSpace(verdict.String()))
+	}
+	return nil
+}
+
+// Resolve finds the values of the secrets that a recipe names. known are the
+// variables that the child has anyway, whose names are no secrets.
+func Resolve(ctx context.Context, r *recipe.Recipe, known map[string]string, stores []secret.Store) (*secret.Resolved, error) {
+	references, err := secret.References(r.Canonical())
+	if err != nil {
+		return nil, &Error{Kind: BadRecipe, Err: err}
+	}
+	var unknown []secret.Reference
+	for _, reference := range references {
+		if reserved(reference.Name) {
+			return nil, refuse(Forbidden, "the recipe refers to ${%s}, which is the executor's own", reference.Name)
+		}
+		if _, ok := known[reference.Name]; !ok {
+			unknown = append(unknown, reference)
+		}
+	}
+	resolved, err := secret.Resolver{Stores: stores}.Resolve(ctx, unknown)
+	if err != nil {
+		return nil, &Error{Kind: Secrets, Err: err}
+	}
+	return resolved, nil
+}
+
+// OpenLog opens a log in which the values of secrets are masked. o.Mask is set
+// by it.
+func OpenLog(o logs.Options, secrets map[string]string) (*logs.Log, *mask.Masker, error) {
+	masker, err := mask.New(secrets, logs.Clean)
+	if err != nil {
+		return nil, nil, &Error{Kind: Secrets, Err: err}
+	}
+	o.Mask = func(w io.Writer) io.WriteCloser { return masker.Writer(w) }
+	log, err := logs.Open(o)
+	if err != nil {
+		return nil, nil, &Error{Kind: Local, Err: err}
+	}
+	return log, masker, nil
+}
+
+// Child is one call of the DataHub CLI.
+type Child struct {
+	Venv    Venv
+	Recipe  *recipe.Recipe
+	Secrets map[string]string // what the recipe names
+	// Known are the variables that the child has and its recipe may name.
+	Known map[string]string
+	Test  bool   // only test the source's connection
+	Debug bool   // have the CLI say more
+	Path  string // for the structured report; "" is the CLI's own way
+}
+
+// Argv is the command line: nothing in it comes from a request.
+func (c Child) Argv() []string {
+	argv := []string{c.Venv.Python, "-I", c.Venv.CLI}
+	if c.Debug {
+		argv = append(argv, "--debug")
+	}
+	if c.Test {
+		argv = append(argv, "ingest", "-c", "-", "--test-source-connection")
+	} else {
+		argv = append(argv, "ingest", "run", "-c", "-")
+	}
+	if c.Path != "" {
+		argv = append(argv, "--report-to", c.Path)
+	}
+	return argv
+}
+
+// Stdin is what the CLI reads: the recipe with the secrets beside it, or, for
+// one that does not know of that yet, with their values in it.
+func (c Child) Stdin() (io.Reader, error) {
+	if !c.Venv.before(releaseEnvelope) {
+		// Two strings and a map of strings: encoding them cannot fail.
+		text, _ := json.Marshal(map[string]any{"__recipe_yaml__": string(c.Recipe.Canonical()), "__secrets__": c.Secrets})
+		return strings.NewReader(string(text)), nil
+	}
+	values := maps.Clone(c.Known)
+	if values == nil {
+		values = map[string]string{}
+	}
+	maps.Copy(values, c.Secrets)
+	substituted, err := c.Recipe.Map(func(text string) (string, error) { return secret.Expand(text, values) })
+	if err != nil {
+		return nil, &Error{Kind: Secrets, Err: err}
+	}
+	return strings.NewReader(string(substituted.Canonical())), nil
+}

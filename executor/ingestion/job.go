@@ -1,0 +1,232 @@
+package ingestion
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/lockforge/lockforge/executor/logs"
+	"github.com/lockforge/lockforge/executor/queue"
+	"github.com/lockforge/lockforge/executor/recipe"
+	"github.com/lockforge/lockforge/executor/report"
+	"github.com/lockforge/lockforge/executor/sandbox"
+	"github.com/lockforge/lockforge/executor/task"
+	"github.com/lockforge/lockforge/executor/worker"
+)
+
+// drainTime bounds the wait for output after the child's exit. What it left
+// behind is dead by then, so only an unkillable process can hold a pipe.
+const drainTime = time.Second
+
+// job is a run that can start.
+type job struct {
+	*run
+	child  Child
+	places places
+	log    *logs.Log
+	spec   task.Spec
+	// written is when the child last wrote something, in Unix nanoseconds.
+	written atomic.Int64
+}
+
+// prepare does everything up to the start of the child.
+func (r *run) prepare(ctx context.Context) (*job, error) {
+	p, err := r.plan()
+	if err != nil {
+		return nil, err
+	}
+	set := p.arguments.set
+	if r.o.GMS != nil {
+		set = append(set, "DATAHUB_GMS_URL="+r.o.GMS.URL)
+	}
+	known := r.known(set)
+	resolved, err := Resolve(ctx, p.recipe, known, r.o.Stores)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{run: r, child: Child{
+		Venv: p.venv, Secrets: resolved.Values, Known: known,
+		Test: r.request.Task == queue.TestConnection, Debug: p.arguments.debug,
+	}}
+	for _, name := range resolved.Documents {
+		r.error(fmt.Sprintf("Secret variable ${%s} appears to contain a JSON document while string is expected. If you are using AWS Secret Manager, make sure to pass secret as plain text and not as a key/value pair.", name))
+	}
+	r.facts["secrets"] = strings.Join(slices.Sorted(maps.Keys(resolved.Values)), ",")
+	if err := j.finishRecipe(ctx, p.recipe); err != nil {
+		return nil, err
+	}
+	if err := j.open(); err != nil {
+		return nil, err
+	}
+	if err := j.specify(p.arguments, set); err != nil {
+		j.close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// finishRecipe adds the run's id and, where nothing says where to write to,
+// the executor's own server.
+func (j *job) finishRecipe(ctx context.Context, judged *recipe.Recipe) error {
+	r, err := named(judged, j.request.ID, j.request.IngestionSource)
+	if err != nil {
+		return err
+	}
+	if !j.child.Test {
+		var own map[string]string
+		if r, own, err = j.o.GMS.addSink(ctx, r, j.child.Venv); err != nil {
+			return err
+		}
+		j.child.Secrets = maps.Clone(j.child.Secrets)
+		maps.Copy(j.child.Secrets, own)
+	}
+	j.child.Recipe = r
+	digest := sha256.Sum256(r.Canonical())
+	j.facts["recipe"] = "sha256:" + hex.EncodeToString(digest[:])
+	return nil
+}
+
+// open makes the directories and the log. From here on everything is masked.
+func (j *job) open() error {
+	places, lost, err := makePlaces(&j.o, j.request.ID)
+	j.places = places
+	if err != nil {
+		_ = task.Remove(places.work)
+		return err
+	}
+	if lost != nil {
+		j.error("The whole log is not kept on disk: " + lost.Error())
+	}
+	options := logs.Options{Path: places.log, FileBytes: j.o.Logs.FileBytes, Files: j.o.Logs.Files}
+	if j.o.Echo != nil {
+		options.Echo, options.EchoPrefix = j.o.Echo, "["+j.request.ID+" logs] "
+	}
+	secrets := maps.Clone(j.child.Secrets)
+	maps.Copy(secrets, parts(secrets))
+	j.log, j.masker, err = OpenLog(options, secrets)
+	if kinds := KindsOf(err); slices.Equal(kinds, []Kind{Local}) { // no file, no reason not to run
+		j.error("The whole log is not kept on disk: " + err.Error())
+		options.Path = ""
+		j.log, j.masker, err = OpenLog(options, secrets)
+	}
+	if err != nil {
+		_ = task.Remove(places.work)
+	}
+	return err
+}
+
+// specify describes the child to package task.
+func (j *job) specify(a arguments, set []string) error {
+	j.child.Path = j.places.report()
+	stdin, err := j.child.Stdin()
+	if err != nil {
+		return err
+	}
+	set = append(set, "DATAHUB_ENABLE_SECRET_MASKING=true", fmt.Sprintf("DATAHUB_DEBUG=%t", a.debug))
+	if j.places.artifacts != "" {
+		set = append(set, "INGESTION_ARTIFACT_DIR="+j.places.artifacts)
+	}
+	j.spec = task.Spec{
+		ID: j.request.ID, Argv: j.child.Argv(), Env: j.o.Env, Set: set, Stdin: stdin,
+		Stdout: j.watched(j.log.Stream()), Stderr: j.watched(j.log.Stream()),
+		Started: j.sink.Started,
+		Parent:  j.places.work, Grace: j.o.Grace, Drain: drainTime,
+		Sandbox: j.controls(a.memory),
+	}
+	return nil
+}
+
+// controls are the configured ones, with what is this run's.
+func (j *job) controls(memory sandbox.Bytes) *sandbox.Policy {
+	if j.o.Sandbox == nil {
+		return nil
+	}
+	p := *j.o.Sandbox
+	p.Write = slices.Concat(p.Write, j.places.writable())
+	p.Hide = slices.Concat(p.Hide, []string{j.o.Work})
+	if j.o.Logs.Dir != "" {
+		p.Hide = append(p.Hide, j.o.Logs.Dir)
+	}
+	if p.Data == 0 {
+		p.Data = j.o.Memory
+	}
+	if memory != 0 && (p.Data == 0 || memory < p.Data) {
+		p.Data = memory
+	}
+	return &p
+}
+
+// watched notes when something is written to w.
+func (j *job) watched(w io.Writer) io.Writer { return watcher{w, j} }
+
+type watcher struct {
+	io.Writer
+	j *job
+}
+
+func (w watcher) Write(p []byte) (int, error) {
+	w.j.written.Store(w.j.o.Now().UnixNano())
+	return w.Writer.Write(p)
+}
+
+// execute runs the child and tells how it went.
+func (j *job) execute(ctx context.Context) worker.Outcome {
+	j.preface()
+	j.written.Store(j.o.Now().UnixNano())
+	j.sink.Progress(func(limit int) string {
+		silent := time.Duration(j.o.Now().UnixNano() - j.written.Load())
+		return report.Progress(j.log.Report, silent, limit)
+	})
+	if err := j.sink.Starting(); err != nil {
+		return j.failed(&Error{Kind: Local, Err: fmt.Errorf("recording the start: %w", err)})
+	}
+	end := task.Run(ctx, j.spec)
+	if err := j.log.Close(); err != nil {
+		j.error("The whole log is not kept on disk: " + err.Error())
+	}
+	document := j.document()
+	v := judge(end, context.Cause(ctx), j.child.Test)
+	v.note(j.run)
+	return j.outcome(v.status, v.reason, document, j.log.Report)
+}
+
+// preface writes what runs into the log, as upstream does.
+func (j *job) preface() {
+	s := j.log.Stream()
+	defer s.Close()
+	fmt.Fprintf(s, "Using bundled venv for plugin %s: DataHub CLI %s\n", j.child.Venv.Plugin, j.child.Venv.Release)
+	fmt.Fprintf(s, "Executing: %s\n", strings.Join(j.child.Argv(), " "))
+}
+
+// document reads the structured report. A run without one is normal; one with
+// a bad one is no failure for it.
+func (j *job) document() report.Document {
+	d, err := report.Read(j.places.report(), j.masker, j.o.Document)
+	switch {
+	case errors.Is(err, report.ErrNone):
+		return d
+	case err != nil:
+		j.error("There is no structured report: " + err.Error())
+		return d
+	}
+	if err := j.places.keep(d.JSON); err != nil {
+		j.error("The structured report is not kept on disk: " + err.Error())
+	}
+	return d
+}
+
+// close gives back what the run held. The log stays readable.
+func (j *job) close() {
+	_ = j.log.Close()
+	if err := task.Remove(j.places.work); err != nil {
+		j.facts["scratch_left"] = j.places.work
+	}
+}

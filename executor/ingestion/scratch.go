@@ -1,0 +1,105 @@
+package ingestion
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/lockforge/lockforge/executor/task"
+)
+
+// Names in the directories of a run.
+const (
+	outName       = "out"         // below Work: what the child leaves for the executor
+	reportName    = "report.json" // in outName
+	logsName      = "executor-logs"
+	logName       = "ingestion-logs.log"
+	artifactsName = "artifacts"
+	keptName      = "ingestion_report.json" // in artifactsName
+)
+
+// places are the directories of one run. All have mode 0700.
+type places struct {
+	work      string // gone with the run; the child's directory is made in it
+	out       string // the child writes there
+	log       string // the log's file; "" without Logs.Dir
+	artifacts string // the child writes there, and it stays; "" without Logs.Dir
+}
+
+func (p places) report() string { return filepath.Join(p.out, reportName) }
+
+// writable are the directories that the child may write besides its own.
+func (p places) writable() []string {
+	if p.artifacts == "" {
+		return []string{p.out}
+	}
+	return []string{p.out, p.artifacts}
+}
+
+// private makes a directory that only this user can enter. One that is there
+// already has to be this user's own directory, for in a place that all may
+// write somebody else could have made it, or a link.
+func private(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err == nil || !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s exists and is not a directory of this user's own", dir)
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// makePlaces makes the directories of a run. Of an earlier one with the id
+// nothing stays but its artifacts. lost says why the run has no log on disk,
+// which is no reason not to run.
+func makePlaces(o *Options, id string) (p places, lost, err error) {
+	p = places{work: filepath.Join(o.Work, id)}
+	p.out = filepath.Join(p.work, outName)
+	if err := task.Remove(p.work); err != nil {
+		return p, nil, &Error{Kind: Local, Err: fmt.Errorf("clearing the scratch directory: %w", err)}
+	}
+	for _, dir := range []string{o.Work, p.work, p.out} {
+		if err := private(dir); err != nil {
+			return p, nil, &Error{Kind: Local, Err: fmt.Errorf("making the scratch directory: %w", err)}
+		}
+	}
+	if o.Logs.Dir == "" {
+		return p, nil, nil
+	}
+	own := filepath.Join(o.Logs.Dir, id)
+	for _, dir := range []string{o.Logs.Dir, own, filepath.Join(own, logsName), filepath.Join(own, artifactsName)} {
+		if err := private(dir); err != nil {
+			return p, fmt.Errorf("making the directory of logs: %w", err), nil
+		}
+	}
+	p.log, p.artifacts = filepath.Join(own, logsName, logName), filepath.Join(own, artifactsName)
+	return p, nil, nil
+}
+
+// keep puts a masked report beside the other artifacts of a run.
+func (p places) keep(document []byte) error {
+	if p.artifacts == "" || len(document) == 0 {
+		return nil
+	}
+	// What is there is the child's or an earlier run's, a link perhaps.
+	path := filepath.Join(p.artifacts, keptName)
+	if err := task.Remove(path); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(document)
+	return errors.Join(err, f.Close())
+}
