@@ -106,6 +106,7 @@ func TestListsThatAreWrong(t *testing.T) {
 		}
 		slices.Reverse(list)
 		list = append(list, list...)
+		list[0].RequestedAt = time.Unix(0, 0)
 		for _, urn := range []string{
 			queue.URN("never-was"), queue.URN("../../x"), queue.URN(""), "urn:li:dataset:(a,b,c)", "", strings.Repeat("x", 1<<20), queue.URN(strings.Repeat("y", 200)),
 		} {

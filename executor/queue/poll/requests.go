@@ -65,9 +65,11 @@ func (s *Source) candidates(list []gms.RequestSummary, now time.Time) []string {
 		return cmp.Or(a.RequestedAt.Compare(b.RequestedAt), cmp.Compare(a.URN, b.URN))
 	})
 	var urns []string
+	listed := map[string]bool{} // pages shift while they are read
 	for _, r := range list {
 		id, err := queue.IDFromURN(r.URN)
 		switch {
+		case listed[r.URN]:
 		case err != nil:
 			if name := fmt.Sprintf("%.200q", r.URN); !s.requests.seen.knows(name, now) {
 				s.requests.seen.keep(name, time.Time{})
@@ -77,9 +79,10 @@ func (s *Source) candidates(list []gms.RequestSummary, now time.Time) []string {
 		case !s.filter.Match(queue.Request{Pool: cmp.Or(r.Pool, queue.DefaultPool)}):
 		default:
 			urns = append(urns, r.URN)
+			listed[r.URN] = true
 		}
 	}
-	return slices.Compact(urns)
+	return urns
 }
 
 // read looks at the primary store and hands over what is to be done. Where the

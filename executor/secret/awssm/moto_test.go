@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,20 +64,34 @@ func service(t *testing.T) string {
 	return moto.url
 }
 
+// startMoto runs the server on a port of its choice. It ends with stop, or with
+// this process: the kernel ends it with the thread that started it, which is
+// kept for that.
 func startMoto(program string) (address string, stop func(), err error) {
+	out, in, err := os.Pipe()
+	if err != nil {
+		return "", nil, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, program, "-H", "127.0.0.1", "-p", "0")
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		cancel()
+	cmd.Stdout, cmd.Stderr = in, in
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread()
+		err := cmd.Start()
+		in.Close()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // it is killed
+		}
+	}()
+	stop = func() { cancel(); <-ended; out.Close() }
+	if err := <-started; err != nil {
+		stop()
 		return "", nil, err
 	}
-	cmd.Stdout = cmd.Stderr
-	if err := cmd.Start(); err != nil {
-		cancel()
-		return "", nil, err
-	}
-	stop = func() { cancel(); _ = cmd.Wait() }
 	startUp := time.AfterFunc(30*time.Second, cancel)
 	running := regexp.MustCompile(`Running on (http://127\.0\.0\.1:[0-9]+)`)
 	lines := bufio.NewScanner(out)
