@@ -100,7 +100,7 @@ func TestListsThatAreWrong(t *testing.T) {
 	server.AddRequest("done", at(1))
 	server.AddRequest("elsewhere", map[string]any{"executorId": "us"})
 	server.SetResult("done", map[string]any{"status": "SUCCESS"})
-	lies := altered{client(t, server.URL()), func(list []gms.RequestSummary) []gms.RequestSummary {
+	lies := altered{client(t, server.URL(), patience), func(list []gms.RequestSummary) []gms.RequestSummary {
 		for i := range list {
 			list[i].Status, list[i].Pool = "", ""
 		}
@@ -215,7 +215,11 @@ func TestOutages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server, source := start(t, poll.Options{Interval: 5 * time.Millisecond, SignalInterval: 5 * time.Millisecond})
+			timeout := patience
+			if fault.Hang {
+				timeout = 300 * time.Millisecond
+			}
+			server, source := startWith(t, poll.Options{Interval: 5 * time.Millisecond, SignalInterval: 5 * time.Millisecond}, timeout)
 			heal := server.Fail(fault)
 			server.AddRequest("a", nil)
 			h := &handler{}
@@ -349,7 +353,7 @@ func TestEndsWithItsContext(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	server := client(t, "http://127.0.0.1:1")
+	server := client(t, "http://127.0.0.1:1", patience)
 	write := server.Propose
 	for name, o := range map[string]poll.Options{
 		"no server":            {},

@@ -65,11 +65,14 @@ func (h *handler) taken() (requests, signals int) {
 	return len(h.requests), len(h.signals)
 }
 
-func client(t *testing.T, url string) *gms.Client {
+// patience is how long a client waits for an answer that comes, on a busy machine.
+const patience = 20 * time.Second
+
+func client(t *testing.T, url string, timeout time.Duration) *gms.Client {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	c, err := gms.New(gms.Options{URL: url, HTTP: &http.Client{Transport: transport}, Timeout: 500 * time.Millisecond, Retries: -1, Pause: time.Millisecond})
+	c, err := gms.New(gms.Options{URL: url, HTTP: &http.Client{Transport: transport}, Timeout: timeout, Retries: -1, Pause: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +82,13 @@ func client(t *testing.T, url string) *gms.Client {
 // start runs a stand-in and makes a source that asks it.
 func start(t *testing.T, o poll.Options) (*gmstest.Running, *poll.Source) {
 	t.Helper()
+	return startWith(t, o, patience)
+}
+
+func startWith(t *testing.T, o poll.Options, timeout time.Duration) (*gmstest.Running, *poll.Source) {
+	t.Helper()
 	server := gmstest.Start(t, gmstest.Options{Now: o.Now})
-	o.Server = client(t, server.URL())
+	o.Server = client(t, server.URL(), timeout)
 	source, err := poll.New(o)
 	if err != nil {
 		t.Fatal(err)

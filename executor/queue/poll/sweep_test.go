@@ -28,7 +28,7 @@ func startSweeper(t *testing.T, running ...string) *sweeper {
 	s := &sweeper{now: time.Now(), before: func() {}}
 	clock := func() time.Time { return s.now }
 	s.server = gmstest.Start(t, gmstest.Options{Now: clock})
-	client := client(t, s.server.URL())
+	client := client(t, s.server.URL(), patience)
 	source, err := poll.New(poll.Options{
 		Server: client, Now: clock, Running: func() []string { return running },
 		Sweep: &poll.Sweep{Write: func(ctx context.Context, p gms.Proposal) error {

@@ -22,10 +22,13 @@ var _ secret.Store = datahub.Store{}
 // value must never be in an error.
 const value = "hunter22-Passw0rd"
 
-func start(t *testing.T) (*gmstest.Running, datahub.Store) {
+// patience is how long a client waits for an answer that comes, on a busy machine.
+const patience = 20 * time.Second
+
+func start(t *testing.T, timeout time.Duration) (*gmstest.Running, datahub.Store) {
 	t.Helper()
 	server := gmstest.Start(t, gmstest.Options{})
-	client, err := gms.New(gms.Options{URL: server.URL(), Timeout: 300 * time.Millisecond, Pause: time.Millisecond})
+	client, err := gms.New(gms.Options{URL: server.URL(), Timeout: timeout, Pause: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +54,7 @@ func problem(t *testing.T, err error, kind remote.Kind) string {
 }
 
 func TestValues(t *testing.T) {
-	server, store := start(t)
+	server, store := start(t, patience)
 	server.SetSecret("PW", value)
 	server.SetSecret("EMPTY", "")
 	server.SetSecret("NOT-ASKED", value)
@@ -73,7 +76,7 @@ func TestValues(t *testing.T) {
 }
 
 func TestAsksInPortions(t *testing.T) {
-	server, store := start(t)
+	server, store := start(t, patience)
 	var names []string
 	want := map[string]string{}
 	for i := range gms.MaxSecrets + 1 {
@@ -94,7 +97,7 @@ func TestAsksInPortions(t *testing.T) {
 }
 
 func TestExplainsTheCallerGuard(t *testing.T) {
-	server, store := start(t)
+	server, store := start(t, patience)
 	server.SetSecret("PW", value)
 	server.Guard(true)
 	_, err := store.Values(t.Context(), []string{"PW"})
@@ -127,7 +130,11 @@ func TestServerOutOfOrder(t *testing.T) {
 		{"null", gmstest.Fault{Status: 200, Text: `{"data":{"getSecretValues":[{"name":"PW","value":null}]}}`}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			server, store := start(t)
+			timeout := patience
+			if tc.fault.Hang {
+				timeout = 200 * time.Millisecond
+			}
+			server, store := start(t, timeout)
 			server.Fail(tc.fault)
 			got, err := store.Values(t.Context(), []string{"PW"})
 			problem(t, err, tc.kind)

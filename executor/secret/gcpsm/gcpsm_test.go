@@ -111,7 +111,11 @@ func TestRetriesWhatMayWorkLater(t *testing.T) {
 				}
 				return nil
 			}}
-			store := start(t, s, gcpsm.Options{AttemptTimeout: 300 * time.Millisecond})
+			o := gcpsm.Options{}
+			if name == "hanging" {
+				o.AttemptTimeout = 700 * time.Millisecond
+			}
+			store := start(t, s, o)
 			s.put("PW", value)
 			got, err := store.Values(t.Context(), []string{"PW"})
 			if err != nil {
