@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
-	"github.com/lockforge/lockforge/executor/bundle"
+	"github.com/lockforge/lockforge/executor/ingestion"
 	"github.com/lockforge/lockforge/executor/logs"
-	"github.com/lockforge/lockforge/executor/mask"
 	"github.com/lockforge/lockforge/executor/recipe"
 	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/task"
@@ -25,19 +24,15 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.wrong("%v", err)
 	}
-	venv, sources, err := p.find(o.plugin)
+	child, err := p.child(ctx, o)
 	if err != nil {
 		return p.wrong("%v", err)
 	}
-	document, err := p.readRecipe(o, sources)
+	log, _, err := ingestion.OpenLog(logs.Options{Path: o.logFile, Echo: p.Stdout}, child.Secrets)
 	if err != nil {
 		return p.wrong("%v", err)
 	}
-	secrets, err := p.secrets(ctx, o, document)
-	if err != nil {
-		return p.wrong("%v", err)
-	}
-	log, err := p.openLog(o, secrets)
+	stdin, err := child.Stdin()
 	if err != nil {
 		return p.wrong("%v", err)
 	}
@@ -46,9 +41,9 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	}
 	start := time.Now()
 	end := task.Run(ctx, task.Spec{
-		Argv:    []string{venv.Python, "-I", venv.CLI, "ingest", "run", "-c", "-"},
+		Argv:    child.Argv(),
 		Env:     p.Env,
-		Stdin:   strings.NewReader(envelope(document, secrets)),
+		Stdin:   stdin,
 		Stdout:  log.Stream(),
 		Stderr:  log.Stream(),
 		Timeout: o.timeout,
@@ -65,88 +60,80 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	return end.Code
 }
 
-// find returns the plugin's venv and the source types that it runs.
-func (p Process) find(plugin string) (bundle.Venv, []string, error) {
-	root := p.venvPath()
-	venv, err := bundle.Find(root, plugin)
-	metadata, metadataErr := bundle.Metadata(root)
-	if errors.Is(err, bundle.ErrNotBundled) && metadataErr == nil {
-		err = fmt.Errorf("%w; bundled are: %s", err, strings.Join(metadata.BundledPlugins, ", "))
+// child finds the plugin's venv, judges the recipe and resolves the ${NAME}s
+// in it.
+func (p Process) child(ctx context.Context, o runOptions) (ingestion.Child, error) {
+	var child ingestion.Child
+	var err error
+	if child.Venv, err = ingestion.FindVenv(p.venvPath(), o.plugin); err != nil {
+		return child, err
 	}
-	if err == nil {
-		err = metadataErr
-	}
-	return venv, recipe.Names(metadata, plugin), err
-}
-
-// readRecipe parses the recipe once and judges it. What it returns is the
-// canonical form, the only one that Python sees.
-func (p Process) readRecipe(o runOptions, allowed []string) ([]byte, error) {
-	in := p.Stdin
-	if o.config != "-" {
-		f, err := os.Open(o.config)
-		if err != nil {
-			return nil, fmt.Errorf("opening the recipe: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	parsed, err := recipe.Parse(in)
-	if err != nil {
-		return nil, err
+	if child.Recipe, err = p.readRecipe(o); err != nil {
+		return child, err
 	}
 	policy, err := recipe.DefaultPolicy()
 	if o.policy != "" {
 		policy, err = recipe.LoadPolicy(o.policy)
 	}
 	if err != nil {
-		return nil, err
+		return child, err
 	}
-	if verdict := policy.Check(parsed, allowed...); !verdict.Allowed() {
-		return nil, errors.New(verdict.String())
+	if err := ingestion.Judge(child.Recipe, policy, child.Venv); err != nil {
+		return child, err
 	}
-	return parsed.Canonical(), nil
+	child.Known = ingestion.Known(p.Env, nil)
+	resolved, err := ingestion.Resolve(ctx, child.Recipe, child.Known, p.stores(o))
+	if slices.Contains(ingestion.KindsOf(err), ingestion.Secrets) {
+		return child, fmt.Errorf("%w; give values in --secret-dir, or name variables with --secret-env", err)
+	}
+	if err != nil {
+		return child, err
+	}
+	child.Secrets = resolved.Values
+	with, own, err := p.server().AddSink(ctx, child.Recipe, child.Venv)
+	child.Recipe = with
+	maps.Copy(child.Secrets, own)
+	return child, err
 }
 
-// secrets resolves the ${NAME}s of a recipe: from the mounted files, which
-// overrule them, and the variables that the operator named.
-func (p Process) secrets(ctx context.Context, o runOptions, document []byte) (map[string]string, error) {
-	references, err := secret.References(document)
-	if err != nil {
-		return nil, err
+// server is the DataHub that a recipe without a sink writes to: the one of the
+// environment, as for the CLI itself, but with its token out of it.
+func (p Process) server() *ingestion.GMS {
+	url, _ := lookup(p.Env, "DATAHUB_GMS_URL")
+	if url == "" {
+		return nil
 	}
+	id, _ := lookup(p.Env, "DATAHUB_SYSTEM_CLIENT_ID")
+	secret, _ := lookup(p.Env, "DATAHUB_SYSTEM_CLIENT_SECRET")
+	header := ""
+	if token, _ := lookup(p.Env, "DATAHUB_GMS_TOKEN"); token != "" {
+		header = "Bearer " + token
+	} else if id != "" && secret != "" {
+		header = "Basic " + id + ":" + secret
+	}
+	return &ingestion.GMS{URL: url, Authorization: func(context.Context) (string, error) { return header, nil }}
+}
+
+func (p Process) readRecipe(o runOptions) (*recipe.Recipe, error) {
+	if o.config == "-" {
+		return recipe.Parse(p.Stdin)
+	}
+	f, err := os.Open(o.config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the recipe: %w", err)
+	}
+	defer f.Close()
+	return recipe.Parse(f)
+}
+
+// stores are the variables that the operator named, and the mounted files,
+// which overrule them.
+func (p Process) stores(o runOptions) []secret.Store {
 	stores := []secret.Store{secret.Env{Environ: p.Env, Allow: o.secretEnv}}
 	if _, err := os.Stat(o.secretDir); err == nil {
 		stores = append(stores, secret.Dir{Path: o.secretDir})
 	}
-	resolved, err := secret.Resolver{Stores: stores}.Resolve(ctx, references)
-	if err != nil {
-		return nil, fmt.Errorf("%w; give them in --secret-dir, or name variables with --secret-env", err)
-	}
-	return resolved.Values, nil
-}
-
-// openLog makes what the child writes to: its lines go on to standard output,
-// clean, masked and cut, and into the log file if there is one.
-func (p Process) openLog(o runOptions, secrets map[string]string) (*logs.Log, error) {
-	masker, err := mask.New(secrets, logs.Clean)
-	if err != nil {
-		return nil, err
-	}
-	return logs.Open(logs.Options{
-		Mask: func(w io.Writer) io.WriteCloser { return masker.Writer(w) },
-		Path: o.logFile,
-		Echo: p.Stdout,
-	})
-}
-
-// envelope is what `datahub ingest run -c -` of CLI 1.5.0.15 and later reads
-// from standard input: it keeps recipe and secrets off the disk, the command
-// line and the environment.
-func envelope(document []byte, secrets map[string]string) string {
-	// Two strings and a map of strings: encoding them cannot fail.
-	text, _ := json.Marshal(map[string]any{"__recipe_yaml__": string(document), "__secrets__": secrets})
-	return string(text)
+	return stores
 }
 
 // endRecord is written once per run, so that "never ran" can be told from

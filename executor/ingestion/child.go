@@ -3,14 +3,17 @@ package ingestion
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/lockforge/lockforge/executor/logs"
 	"github.com/lockforge/lockforge/executor/mask"
 	"github.com/lockforge/lockforge/executor/recipe"
 	"github.com/lockforge/lockforge/executor/secret"
+	"github.com/lockforge/lockforge/executor/task"
 )
 
 // Judge refuses a recipe that may not run in a venv.
@@ -19,6 +22,21 @@ func Judge(r *recipe.Recipe, p *recipe.Policy, v Venv) error {
 		return refuse(Forbidden, "%s", strings.TrimSpace(verdict.String()))
 	}
 	return nil
+}
+
+// Known returns the variables that a child has and a recipe may refer to: what
+// it gets of the executor's environment, see task.Environment, and what is set
+// besides. Those whose value depends on the run are not among them.
+func Known(environ, set []string) map[string]string {
+	known := map[string]string{}
+	for _, variable := range slices.Concat(task.Environment(environ, ""), set) {
+		if name, value, ok := strings.Cut(variable, "="); ok {
+			known[name] = value
+		}
+	}
+	delete(known, "HOME")
+	delete(known, "TMPDIR")
+	return known
 }
 
 // Resolve finds the values of the secrets that a recipe names. known are the
@@ -47,7 +65,9 @@ func Resolve(ctx context.Context, r *recipe.Recipe, known map[string]string, sto
 // OpenLog opens a log in which the values of secrets are masked. o.Mask is set
 // by it.
 func OpenLog(o logs.Options, secrets map[string]string) (*logs.Log, *mask.Masker, error) {
-	masker, err := mask.New(secrets, logs.Clean)
+	hidden := parts(secrets)
+	maps.Copy(hidden, secrets)
+	masker, err := mask.New(hidden, logs.Clean)
 	if err != nil {
 		return nil, nil, &Error{Kind: Secrets, Err: err}
 	}
@@ -88,6 +108,10 @@ func (c Child) Argv() []string {
 	return argv
 }
 
+// maxSubstituted bounds a recipe with values in it, in bytes: one large secret
+// could be named in it thousands of times.
+const maxSubstituted = 64 << 20
+
 // Stdin is what the CLI reads: the recipe with the secrets beside it, or, for
 // one that does not know of that yet, with their values in it.
 func (c Child) Stdin() (io.Reader, error) {
@@ -101,7 +125,14 @@ func (c Child) Stdin() (io.Reader, error) {
 		values = map[string]string{}
 	}
 	maps.Copy(values, c.Secrets)
-	substituted, err := c.Recipe.Map(func(text string) (string, error) { return secret.Expand(text, values) })
+	total := 0
+	substituted, err := c.Recipe.Map(func(text string) (string, error) {
+		text, err := secret.Expand(text, values)
+		if total += len(text); err == nil && total > maxSubstituted {
+			err = fmt.Errorf("%w: with the values in it, the recipe has more than %d bytes", secret.ErrValue, maxSubstituted)
+		}
+		return text, err
+	})
 	if err != nil {
 		return nil, &Error{Kind: Secrets, Err: err}
 	}

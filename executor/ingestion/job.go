@@ -47,7 +47,7 @@ func (r *run) prepare(ctx context.Context) (*job, error) {
 	if r.o.GMS != nil {
 		set = append(set, "DATAHUB_GMS_URL="+r.o.GMS.URL)
 	}
-	known := r.known(set)
+	known := Known(r.o.Env, set)
 	resolved, err := Resolve(ctx, p.recipe, known, r.o.Stores)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (j *job) finishRecipe(ctx context.Context, judged *recipe.Recipe) error {
 	}
 	if !j.child.Test {
 		var own map[string]string
-		if r, own, err = j.o.GMS.addSink(ctx, r, j.child.Venv); err != nil {
+		if r, own, err = j.o.GMS.AddSink(ctx, r, j.child.Venv); err != nil {
 			return err
 		}
 		j.child.Secrets = maps.Clone(j.child.Secrets)
@@ -109,13 +109,11 @@ func (j *job) open() error {
 	if j.o.Echo != nil {
 		options.Echo, options.EchoPrefix = j.o.Echo, "["+j.request.ID+" logs] "
 	}
-	secrets := maps.Clone(j.child.Secrets)
-	maps.Copy(secrets, parts(secrets))
-	j.log, j.masker, err = OpenLog(options, secrets)
+	j.log, j.masker, err = OpenLog(options, j.child.Secrets)
 	if kinds := KindsOf(err); slices.Equal(kinds, []Kind{Local}) { // no file, no reason not to run
 		j.error("The whole log is not kept on disk: " + err.Error())
 		options.Path = ""
-		j.log, j.masker, err = OpenLog(options, secrets)
+		j.log, j.masker, err = OpenLog(options, j.child.Secrets)
 	}
 	if err != nil {
 		_ = task.Remove(places.work)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/lockforge/lockforge/executor/queue"
 	"github.com/lockforge/lockforge/executor/recipe"
 	"github.com/lockforge/lockforge/executor/report"
-	"github.com/lockforge/lockforge/executor/task"
 	"github.com/lockforge/lockforge/executor/worker"
 )
 
@@ -151,19 +149,4 @@ func (r *run) plan() (plan, error) {
 		bound = refuse(Limits, "%s: %s is more than the %s that a run may have here", envMemory, p.arguments.memory, r.o.Memory)
 	}
 	return p, errors.Join(argumentsErr, venvErr, versionErr, judged, bound)
-}
-
-// known are the variables that a child has and a recipe may refer to: what of
-// the executor's environment it gets, and what the request sets. Those whose
-// value depends on the run are not among them.
-func (r *Runner) known(set []string) map[string]string {
-	known := map[string]string{}
-	for _, variable := range slices.Concat(task.Environment(r.o.Env, ""), set) {
-		if name, value, ok := strings.Cut(variable, "="); ok {
-			known[name] = value
-		}
-	}
-	delete(known, "HOME")
-	delete(known, "TMPDIR")
-	return known
 }

@@ -56,10 +56,10 @@ func (g *GMS) check() error {
 	return nil
 }
 
-// addSink gives a recipe without a sink the executor's own, and returns the
-// secrets that belong to it. The CLI would take address and token from its
+// AddSink gives a recipe without a sink the executor's own, and returns the
+// secrets that belong to it; nil leaves the recipe alone. The CLI would take address and token from its
 // environment, where every process of the run could read them.
-func (g *GMS) addSink(ctx context.Context, r *recipe.Recipe, v Venv) (*recipe.Recipe, map[string]string, error) {
+func (g *GMS) AddSink(ctx context.Context, r *recipe.Recipe, v Venv) (*recipe.Recipe, map[string]string, error) {
 	if g == nil || r.Has("sink") {
 		return r, nil, nil
 	}
@@ -92,12 +92,8 @@ func (g *GMS) addSink(ctx context.Context, r *recipe.Recipe, v Venv) (*recipe.Re
 // parts returns what else of a run's secrets must not be seen: the credentials
 // of a header without the word before them, and each half of a pair.
 func parts(secrets map[string]string) map[string]string {
-	header, ok := secrets[tokenName]
-	if !ok {
-		return nil
-	}
 	found := map[string]string{}
-	if _, credentials, ok := strings.Cut(header, " "); ok {
+	if _, credentials, ok := strings.Cut(secrets[tokenName], " "); ok {
 		found[tokenName+"_VALUE"] = credentials
 		if _, password, ok := strings.Cut(credentials, ":"); ok {
 			found[tokenName+"_PASSWORD"] = password
