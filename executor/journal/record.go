@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"hash/crc32"
-	"strconv"
 )
 
 // Bounds of a record.
@@ -75,30 +73,12 @@ func (r rank) follows(next rank) error {
 
 // Record is one step of one run.
 type Record struct {
-	Seq   uint64          `json:"seq"`             // given by Append; orders records, whatever the clock did
-	At    int64           `json:"at"`              // Unix milliseconds; 0: Append asks Options.Now
-	ID    string          `json:"id,omitempty"`    // printable ASCII without quote and backslash, MaxIDBytes
-	State State           `json:"state,omitempty"` //
-	Data  json.RawMessage `json:"data,omitempty"`  // any JSON, MaxDataBytes
+	Seq   uint64          // given by Append; orders records, whatever the clock did
+	At    int64           // Unix milliseconds; 0: Append asks Options.Now
+	ID    string          // printable ASCII without quote and backslash, MaxIDBytes
+	State State           //
+	Data  json.RawMessage // any JSON, MaxDataBytes
 }
-
-// entry is a line of the file: a record, or the marker behind a snapshot.
-type entry struct {
-	Format int    `json:"journal,omitempty"` // of the marker alone
-	Batch  uint64 `json:"batch,omitempty"`   // Seq of the first record that was written with this one
-	Record
-}
-
-// format is the version that markers carry.
-const format = 1
-
-// headBytes is the length of a line's head: two hex numbers and their spaces.
-const headBytes = 18
-
-// maxLine bounds a line: the other members of a record fit into 1 KiB.
-const maxLine = headBytes + MaxDataBytes + 1<<10
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // check validates a record for Append and returns its data in compact form.
 func (r Record) check() (json.RawMessage, error) {
@@ -125,77 +105,4 @@ func (r Record) check() (json.RawMessage, error) {
 		return nil, fmt.Errorf("%w: data: %v", ErrInvalid, err)
 	}
 	return compact.Bytes(), nil
-}
-
-// appendLine appends the line of e to b. The data is compact already.
-func appendLine(b []byte, e entry) []byte {
-	begin := len(b)
-	b = append(b, make([]byte, headBytes)...)
-	b = append(b, '{')
-	if e.Format != 0 {
-		b = append(b, `"journal":`...)
-		b = strconv.AppendInt(b, int64(e.Format), 10)
-		b = append(b, ',')
-	} else {
-		b = append(b, `"batch":`...)
-		b = strconv.AppendUint(b, e.Batch, 10)
-		b = append(b, ',')
-	}
-	b = append(b, `"seq":`...)
-	b = strconv.AppendUint(b, e.Seq, 10)
-	b = append(b, `,"at":`...)
-	b = strconv.AppendInt(b, e.At, 10)
-	if e.ID != "" {
-		b = append(append(append(b, `,"id":"`...), e.ID...), '"')
-		b = append(append(append(b, `,"state":"`...), e.State...), '"')
-	}
-	if len(e.Data) > 0 {
-		b = append(append(b, `,"data":`...), e.Data...)
-	}
-	b = append(b, '}')
-	body := b[begin+headBytes:]
-	head := fmt.Appendf(b[begin:begin], "%08x %08x ", len(body), crc32.Checksum(body, castagnoli))
-	return append(b[:begin+len(head)+len(body)], '\n')
-}
-
-// parseHead reads the head of a line: the length of its JSON and its checksum.
-func parseHead(head []byte) (length int, sum uint32, ok bool) {
-	if len(head) < headBytes || head[8] != ' ' || head[17] != ' ' {
-		return 0, 0, false
-	}
-	size, sizeOK := parseHex(head[:8])
-	sum, sumOK := parseHex(head[9:17])
-	if !sizeOK || !sumOK || size > maxLine-headBytes {
-		return 0, 0, false
-	}
-	return int(size), sum, true
-}
-
-func parseHex(digits []byte) (uint32, bool) {
-	var n uint32
-	for _, c := range digits {
-		switch {
-		case '0' <= c && c <= '9':
-			n = n<<4 | uint32(c-'0')
-		case 'a' <= c && c <= 'f':
-			n = n<<4 | uint32(c-'a'+10)
-		default:
-			return 0, false
-		}
-	}
-	return n, true
-}
-
-// parseLine reads the line that begins b, without regard to what follows its
-// JSON, and returns how long it is without its newline.
-func parseLine(b []byte) (e entry, n int, ok bool) {
-	length, sum, ok := parseHead(b)
-	if !ok || headBytes+length > len(b) {
-		return entry{}, 0, false
-	}
-	body := b[headBytes : headBytes+length]
-	if crc32.Checksum(body, castagnoli) != sum || json.Unmarshal(body, &e) != nil {
-		return entry{}, 0, false
-	}
-	return e, headBytes + length, true
 }
