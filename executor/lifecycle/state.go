@@ -81,3 +81,7 @@ const (
 	retrying
 	confirming
 )
+
+// Told tells whether the server took the run's result, and only a last look is
+// left.
+func (r Run) Told() bool { return r.State == Delivering && r.doing == confirming }
