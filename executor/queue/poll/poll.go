@@ -33,7 +33,7 @@ const Name = "gms"
 // How the server is asked.
 const (
 	// DefaultInterval is the pause between two questions for requests.
-	DefaultInterval = 5 * time.Second
+	DefaultInterval = 10 * time.Second
 	// DefaultSignalInterval is that between two for signals; upstream's value.
 	DefaultSignalInterval = 2 * time.Second
 	// DefaultLookback is how old a request may be. Upstream cancels what has

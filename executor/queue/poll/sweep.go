@@ -20,9 +20,9 @@ const (
 	DefaultSweepAfter = time.Hour
 	// DefaultSweepInterval is the pause between two looks.
 	DefaultSweepInterval = 5 * time.Minute
-	// minSweepAfter is three times the longest silence of an executor that is
-	// well: it writes at least every ten minutes.
-	minSweepAfter = 30 * time.Minute
+	// minSweepAfter is twice the longest silence of an executor that is well:
+	// it writes at least every ten minutes.
+	minSweepAfter = 20 * time.Minute
 	// sweepLookback is how old a request may be whose run is swept.
 	sweepLookback = 30 * 24 * time.Hour
 	// maxKeptReport bounds what is kept of a run's last report, in bytes.
