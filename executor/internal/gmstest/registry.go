@@ -24,6 +24,8 @@ func (s *Server) registry(w http.ResponseWriter, r *http.Request, path string) {
 	version := map[string]any{"subject": subject, "version": 1, "id": ChangeLogID, "schema": schema}
 	switch {
 	case schema == "" || r.Method != http.MethodGet:
+	case path == "": // GMS answers its root with nothing, to say that it is ready
+		return
 	case path == "schemas/ids/"+strconv.Itoa(ChangeLogID):
 		answer(map[string]any{"schema": schema})
 		return
