@@ -100,6 +100,9 @@ func (s *Server) refuse(w http.ResponseWriter, refused *refusal) {
 
 // parse reads a proposal and checks what does not depend on the store.
 func (s *Server) parse(raw json.RawMessage) (*proposal, *refusal) {
+	if raw == nil {
+		return nil, &refusal{http.StatusBadRequest, "a proposal is required"}
+	}
 	p := &proposal{}
 	if err := strict(raw, p); err != nil {
 		return nil, &refusal{http.StatusBadRequest, err.Error()}
