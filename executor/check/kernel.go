@@ -1,0 +1,77 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/lockforge/lockforge/executor/sandbox"
+)
+
+// sandbox starts a program that does nothing as runs are started, and says
+// what it got.
+func (in Inputs) sandbox(ctx context.Context) (f Findings) {
+	if in.Sandbox == nil {
+		f.warn(Configuration, "set LOCKFORGE_EXECUTOR_SANDBOX to prefer or require", "runs get no controls of the kernel")
+		return f
+	}
+	report, err := in.start(ctx)
+	if err != nil {
+		f.fail(Environment, "", "trying the sandbox: %v", err)
+		return f
+	}
+	var got []string
+	for _, c := range report.Controls {
+		switch {
+		case c.State == sandbox.Obtained:
+			got = append(got, string(c.Control))
+		case c.State == sandbox.Missing && c.Mode == sandbox.Require:
+			f.fail(Environment, fixControl, "required control %s is missing: %s", c.Control, c.Detail)
+		case c.State == sandbox.Missing:
+			f.warn(Environment, fixControl, "control %s is missing: %s", c.Control, c.Detail)
+		}
+	}
+	if len(got) > 0 {
+		f.note("%s", strings.Join(got, ", "))
+	}
+	if report.Error != "" && f.status() != Failed {
+		f.fail(Environment, "set LOCKFORGE_EXECUTOR_SANDBOX to off to run without", "a program does not start in the sandbox: %s", report.Error)
+	}
+	return f
+}
+
+const fixControl = "use a kernel of 6.2 or later with Landlock among its security modules, and a container runtime whose seccomp profile lets landlock_* and seccomp through; or set LOCKFORGE_EXECUTOR_SANDBOX to prefer"
+
+func (in Inputs) start(ctx context.Context) (sandbox.Report, error) {
+	argv := in.Program
+	if argv == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return sandbox.Report{}, err
+		}
+		argv = []string{self, "help"}
+	}
+	dir, err := os.MkdirTemp("", "executor-check-")
+	if err != nil {
+		return sandbox.Report{}, err
+	}
+	defer os.RemoveAll(dir)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env = dir, []string{"PATH=/usr/bin:/bin"}
+	child, err := sandbox.Wrap(cmd, in.Sandbox, 0)
+	if err != nil {
+		return sandbox.Report{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		child.Close()
+		return sandbox.Report{}, err
+	}
+	child.Started()
+	report := child.Report()
+	if err := cmd.Wait(); err != nil && report.Error == "" {
+		return report, fmt.Errorf("the program: %w", err)
+	}
+	return report, nil
+}
