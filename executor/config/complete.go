@@ -87,7 +87,7 @@ func (l *loader) completeSources() {
 	c := l.config
 	if c.Sources == nil {
 		c.Sources = []string{SourcePoll}
-		if len(c.Kafka.Brokers) > 0 {
+		if c.Kafka.named() {
 			c.Sources = []string{SourceKafka}
 		}
 	}
@@ -106,15 +106,18 @@ func (l *loader) completeSources() {
 	}
 }
 
+// named says whether there are brokers, be it as a property of the client.
+func (k *Kafka) named() bool { return len(k.Brokers) > 0 || k.Properties["bootstrap.servers"] != "" }
+
 func (l *loader) completeKafka() {
 	k := l.config.Kafka
-	l.need("the source kafka", map[string]bool{"kafka.brokers": len(k.Brokers) > 0})
+	l.need("the source kafka", map[string]bool{"kafka.brokers": k.named()})
 	for _, broker := range k.Brokers {
 		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
 			l.problems.add(l.where("kafka.brokers"), "%q is not host:port", broker)
 		}
 	}
-	if k.RegistryURL == "" {
+	if k.RegistryURL == "" && k.Properties["schema.registry.url"] == "" {
 		k.RegistryURL = l.config.GMS.URL + "/schema-registry/api"
 	}
 }

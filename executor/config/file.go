@@ -64,10 +64,13 @@ func readFile(path string) (*yaml.Node, error) {
 	return document.Content[0], nil
 }
 
-// syntax keeps of the parser's errors what cannot have a secret in it: it
-// shows texts of the file in some of them.
+// syntax keeps of the parser's errors what cannot have a secret in it: some of
+// them quote the file, such as a password that begins as an alias does.
 func syntax(err error) error {
-	message, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), "`")
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	if quoted := strings.IndexAny(message, "'\"`"); quoted >= 0 {
+		message = message[:quoted]
+	}
 	return fmt.Errorf("is no YAML: %s", strings.TrimSpace(message))
 }
 

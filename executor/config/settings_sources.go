@@ -20,7 +20,7 @@ func sourceSettings() []Setting {
 		},
 		{
 			Key: "kafka.registry", Names: []string{"SCHEMA_REGISTRY_URL"}, Form: URL, Otherwise: "the server's own, <gms.url>/schema-registry/api",
-			Meaning: "URL of the schema registry.",
+			Meaning: "URL of the schema registry. Its credentials are user:password in KAFKA_PROPERTIES_BASIC_AUTH_USER_INFO.",
 			field:   func(c *Config) any { return &c.Kafka.RegistryURL },
 		},
 		{
@@ -70,8 +70,8 @@ func secretSettings() []Setting {
 			field:   func(c *Config) any { return &c.Secrets.Dir },
 		},
 		{
-			Key: "secrets.file_bytes", Names: []string{"DATAHUB_EXECUTOR_FILE_SECRET_MAXLEN"}, Form: Bytes, Default: "1024768", Least: "1", Most: "1024768",
-			Meaning: "Bound of one file. A larger one fails the run; it is not cut.",
+			Key: "secrets.file_bytes", Names: []string{"DATAHUB_EXECUTOR_FILE_SECRET_MAXLEN"}, Form: Bytes, Default: "1024768", Least: "1", Most: "1MiB",
+			Meaning: "Bound of one file. A larger one fails the run; it is not cut. No value of any store has more than 1024768 bytes.",
 			field:   func(c *Config) any { return &c.Secrets.FileBytes },
 		},
 		{

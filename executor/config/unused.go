@@ -93,9 +93,15 @@ func variableNames() []string {
 	return names
 }
 
+// maxNameBytes bounds the names that are compared: no setting's is longer.
+const maxNameBytes = 128
+
 // didYouMean names the closest of the known, where one is close: at most a
 // third of its letters differ.
 func didYouMean(name string, known []string) string {
+	if len(name) > maxNameBytes {
+		return ""
+	}
 	best, least := "", len(name)/3+1
 	for _, candidate := range known {
 		if d := distance(name, candidate); d < least {
