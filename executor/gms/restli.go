@@ -52,17 +52,26 @@ func (c *Client) restli(ctx context.Context, op, urn, name string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	// The value is below its type's name: {"com.linkedin.execution...": {...}}.
-	var versioned struct {
-		Aspect map[string]json.RawMessage `json:"aspect"`
-	}
-	if json.Unmarshal(a.body, &versioned) != nil || len(versioned.Aspect) != 1 {
+	value, ok := onlyAspect(a.body)
+	if !ok {
 		failure := foreign("the answer is not an aspect")
 		failure.Op, failure.Status = op, a.status
 		return nil, failure
 	}
-	for _, value := range versioned.Aspect {
-		return value, nil
+	return value, nil
+}
+
+// onlyAspect takes the value from below its type's name:
+// {"aspect": {"com.linkedin.execution...": {...}}}.
+func onlyAspect(body []byte) ([]byte, bool) {
+	var versioned struct {
+		Aspect map[string]json.RawMessage `json:"aspect"`
 	}
-	return nil, nil
+	if json.Unmarshal(body, &versioned) != nil || len(versioned.Aspect) != 1 {
+		return nil, false
+	}
+	for _, value := range versioned.Aspect {
+		return value, len(value) > 0 && value[0] == '{'
+	}
+	return nil, false
 }

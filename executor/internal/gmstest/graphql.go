@@ -52,7 +52,7 @@ func (s *Server) secretValues(w http.ResponseWriter, r *http.Request, raw json.R
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.guard && !strings.HasPrefix(r.Header.Get("Authorization"), "Basic ") {
-		queryError(w, http.StatusForbidden, "Unauthorized to perform this action. Please contact your DataHub administrator.")
+		queryError(w, http.StatusForbidden, "Unauthorized to read secret values.")
 		return
 	}
 	values := []any{}

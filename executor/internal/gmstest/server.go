@@ -90,7 +90,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	if !s.allowed(r) {
-		fail(w, http.StatusUnauthorized, "Unauthorized to perform this action.")
+		fail(w, http.StatusUnauthorized, "Unauthorized.")
 		return
 	}
 	switch {
