@@ -170,7 +170,7 @@ func (r *run) recordDropped() error {
 	if r.state.Fate == lifecycle.Overruled {
 		event = AuditOverruled
 	} else {
-		r.w.o.Observer.Refused(r.id, d.Note)
+		r.w.o.Observer.Refused(r.brief, d.Note)
 	}
 	r.w.o.Log.Info("run dropped", "run", r.id, "why", d.Note)
 	r.w.audit(event, r, map[string]string{"why": d.Note})

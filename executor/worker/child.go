@@ -84,7 +84,7 @@ type sink struct {
 
 // Starting implements Sink.
 func (s *sink) Starting() error {
-	return s.r.askMessage(context.Background(), message{event: lifecycle.Event{Kind: lifecycle.WantsStart}})
+	return s.r.ask(context.Background(), lifecycle.WantsStart)
 }
 
 // Started implements Sink.

@@ -34,6 +34,9 @@ func TestDrainLetsRunsEnd(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		g.request("a") // known: no reason to bring it again
+		if err := g.Signal(ctx, queue.Signal{ID: "waits", Name: queue.Kill}); !errors.Is(err, ErrClosing) {
+			t.Errorf("the KILL of a run that is left was taken: %v", err)
+		}
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

@@ -40,7 +40,7 @@ func (r *run) recordKill() error {
 	}
 	r.killRecorded = true
 	if first {
-		r.w.o.Observer.Cancelled(r.id)
+		r.w.o.Observer.Cancelled(r.brief)
 		r.w.audit(AuditKilled, r, map[string]string{"state": string(r.state.State)})
 	}
 	return nil
@@ -98,8 +98,8 @@ func (r *run) recordEnded() error {
 		r.endedAt = r.w.o.Now()
 	}
 	explanation := ""
-	if r.status != StatusSuccess {
-		explanation = r.explain()
+	if r.status != StatusSuccess && (r.outcome == nil || r.state.Fate != lifecycle.Killed) {
+		explanation = r.explain() // of a KILL the runner's report tells
 	}
 	result := r.make(r.status, explanation, r.outcome)
 	r.result = &result
@@ -114,7 +114,7 @@ func (r *run) recordEnded() error {
 		r.outcome = &Outcome{Status: r.outcome.Status} // what it holds may be big
 	}
 	err := r.recordResult()
-	r.w.o.Observer.Ended(r.id, r.status, time.Duration(result.DurationMS)*time.Millisecond)
+	r.w.o.Observer.Ended(r.brief, r.status, time.Duration(result.DurationMS)*time.Millisecond)
 	r.w.audit(AuditEnded, r, facts)
 	r.w.o.Log.Info("run ended", "run", r.id, "status", r.status, "why", r.state.Fate, "ms", result.DurationMS)
 	return err
@@ -139,6 +139,6 @@ func (r *run) recordDelivered() error {
 	if !r.endedAt.IsZero() {
 		late = r.w.o.Now().Sub(r.endedAt)
 	}
-	r.w.o.Observer.Delivered(r.id, r.status, late)
+	r.w.o.Observer.Delivered(r.brief, r.status, late)
 	return r.w.record(r.id, journal.Delivered, d)
 }

@@ -68,22 +68,23 @@ type Pool interface {
 }
 
 // Observer is told what happens, for metrics. Its methods are called from many
-// goroutines and must be quick.
+// goroutines and must be quick; requests come without their arguments.
 type Observer interface {
 	// Received: a request was taken, for the first time.
 	Received(r queue.Request)
 	// Refused: the run is not executed here; why says in one line.
-	Refused(id, why string)
-	// Started: the child is about to exist, waited after the request was taken.
+	Refused(r queue.Request, why string)
+	// Started: the child is about to exist, waited after this process took the run.
 	Started(r queue.Request, waited time.Duration)
 	// Ended: the run has its status; took is the time since its claim.
-	Ended(id, status string, took time.Duration)
+	Ended(r queue.Request, status string, took time.Duration)
 	// Cancelled: a KILL of a run of this executor was taken.
-	Cancelled(id string)
-	// Delivered: the server has the result, late after the run ended.
-	Delivered(id, status string, late time.Duration)
+	Cancelled(r queue.Request)
+	// Delivered: the server has the result, late after the run ended; 0 where
+	// an earlier process saw that.
+	Delivered(r queue.Request, status string, late time.Duration)
 	// DeliveryFailed: it did not take it, and will be asked again.
-	DeliveryFailed(id string, err error)
+	DeliveryFailed(r queue.Request, err error)
 }
 
 // Audit is an entry for the audit trail.
@@ -180,10 +181,10 @@ func (o Options) rules() lifecycle.Rules {
 // nobody observes nothing.
 type nobody struct{}
 
-func (nobody) Received(queue.Request)                  {}
-func (nobody) Refused(string, string)                  {}
-func (nobody) Started(queue.Request, time.Duration)    {}
-func (nobody) Ended(string, string, time.Duration)     {}
-func (nobody) Cancelled(string)                        {}
-func (nobody) Delivered(string, string, time.Duration) {}
-func (nobody) DeliveryFailed(string, error)            {}
+func (nobody) Received(queue.Request)                         {}
+func (nobody) Refused(queue.Request, string)                  {}
+func (nobody) Started(queue.Request, time.Duration)           {}
+func (nobody) Ended(queue.Request, string, time.Duration)     {}
+func (nobody) Cancelled(queue.Request)                        {}
+func (nobody) Delivered(queue.Request, string, time.Duration) {}
+func (nobody) DeliveryFailed(queue.Request, error)            {}

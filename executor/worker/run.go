@@ -114,7 +114,7 @@ func (r *run) accept() {
 	}
 	r.w.o.Observer.Received(r.brief)
 	if r.brief.Problem != "" {
-		r.w.o.Observer.Refused(r.id, r.brief.Problem)
+		r.w.o.Observer.Refused(r.brief, r.brief.Problem)
 	}
 	r.w.audit(AuditAccepted, r, map[string]string{"task": r.brief.Task, "pool": r.brief.Pool, "via": r.brief.Via, "ingestionSource": r.brief.IngestionSource})
 	r.lighten()
@@ -214,7 +214,7 @@ func (r *run) troubled(m message) {
 	}
 	r.w.o.Log.Warn("calling the server", "run", r.id, "state", r.state.State, "error", m.failure)
 	if r.state.State == lifecycle.Delivering {
-		r.w.o.Observer.DeliveryFailed(r.id, m.failure)
+		r.w.o.Observer.DeliveryFailed(r.brief, m.failure)
 	}
 }
 
@@ -227,17 +227,17 @@ func (r *run) happens(e lifecycle.Event) error {
 	return err
 }
 
-// ask tells the loop of an event and waits until it was handled.
-func (r *run) ask(ctx context.Context, kind lifecycle.Kind) error {
-	return r.askMessage(ctx, message{event: lifecycle.Event{Kind: kind}})
-}
+// errOver: the loop of the run has ended.
+var errOver = errors.New("the run is over")
 
-func (r *run) askMessage(ctx context.Context, m message) error {
-	m.reply = make(chan error, 1)
+// ask tells the loop of an event and waits until it was handled. It fails with
+// errOver when nobody listens any more.
+func (r *run) ask(ctx context.Context, kind lifecycle.Kind) error {
+	m := message{event: lifecycle.Event{Kind: kind}, reply: make(chan error, 1)}
 	select {
 	case r.inbox <- m:
 	case <-r.over:
-		return nil
+		return errOver
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -110,28 +110,43 @@ func (w *Worker) place(q queue.Request) (r *run, fresh bool, err error) {
 
 // Signal takes a signal. A KILL of a run of this executor is durable when nil
 // is returned. One of an unknown run is remembered for a while, should the
-// request come after it, and answers nothing: the run is somebody else's.
+// request come after it, and answers nothing: the run is somebody else's. A
+// worker that is closing takes no KILL of a run that it leaves to the next
+// process, which would not know of it: it fails with ErrClosing.
 func (w *Worker) Signal(ctx context.Context, s queue.Signal) error {
 	if s.Name != queue.Kill || !queue.ValidID(s.ID) {
 		w.o.Log.Warn("signal ignored", "run", fmt.Sprintf("%.128q", s.ID), "signal", fmt.Sprintf("%.32q", s.Name))
 		return nil
 	}
-	w.mu.Lock()
-	r := w.runs[s.ID]
-	if r == nil {
-		w.early.add(s.ID)
-	}
-	w.mu.Unlock()
+	r, err := w.target(s.ID)
 	if r == nil {
 		w.o.Log.Info("KILL of a run that is not here", "run", s.ID)
-		return nil
+		return err
 	}
 	select {
 	case <-r.durable:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return r.ask(ctx, lifecycle.Kill)
+	if err := r.ask(ctx, lifecycle.Kill); !errors.Is(err, errOver) {
+		return err
+	}
+	_, err = w.target(s.ID)
+	return err
+}
+
+// target finds the run of a signal, or remembers the signal.
+func (w *Worker) target(id string) (*run, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch r := w.runs[id]; {
+	case r != nil && !r.phase.Over():
+		return r, nil
+	case w.closing:
+		return nil, ErrClosing
+	}
+	w.early.add(id)
+	return nil, nil
 }
 
 // Running returns the ids of the runs that a signal would mean something to, sorted.
