@@ -97,6 +97,9 @@ type Kafka struct {
 type Poll struct {
 	Interval       time.Duration // between two questions for runs
 	SignalInterval time.Duration // between two questions for signals to running ones
+	// Settle is how long a claim has to stand; 0 is for servers that create an
+	// aspect once only.
+	Settle time.Duration
 	// Sweep ends runs of others that have been silent for SweepAfter.
 	Sweep      bool
 	SweepAfter time.Duration

@@ -77,6 +77,7 @@ auth.type = none
 auth.system_id = __datahub_system
 poll.interval = 10s
 poll.signal_interval = 2s
+poll.settle = 0s
 poll.sweep = false
 poll.sweep_after = 1h0m0s
 secrets.stores = env,file

@@ -39,6 +39,11 @@ func sourceSettings() []Setting {
 			field:   func(c *Config) any { return &c.Poll.SignalInterval },
 		},
 		{
+			Key: "poll.settle", Names: []string{"LOCKFORGE_EXECUTOR_POLL_SETTLE"}, Form: Seconds, Default: "0", Most: "600",
+			Meaning: "How long a claim has to stand before a run starts, for a server that takes a second CREATE of an aspect for an update, where several executors ask for the same pool. 0 is for servers that refuse it.",
+			field:   func(c *Config) any { return &c.Poll.Settle },
+		},
+		{
 			Key: "poll.sweep", Names: []string{"LOCKFORGE_EXECUTOR_POLL_SWEEP"}, Form: Switch, Default: "false",
 			Meaning: "Write ABORTED for runs of the pools that have been silent for too long, whoever ran them.",
 			field:   func(c *Config) any { return &c.Poll.Sweep },
