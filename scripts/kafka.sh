@@ -65,6 +65,9 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=200
+log.cleaner.backoff.ms=200
 auto.create.topics.enable=false
 PROPERTIES
   if [ -n "$extra" ]; then

@@ -2,6 +2,7 @@ package kafkatest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -17,6 +18,10 @@ import (
 
 // callLimit bounds one call to the broker.
 const callLimit = 30 * time.Second
+
+// maxBatch is what may be written at once, in bytes before compression: more
+// than a consumer should take.
+const maxBatch = 64 << 20
 
 // Topic is a topic that a test writes to.
 type Topic struct {
@@ -47,7 +52,7 @@ func (b *Broker) Topic(t testing.TB, partitions int, settings map[string]string)
 
 func (p *Topic) open(address string) (err error) {
 	p.client, err = kgo.NewClient(kgo.SeedBrokers(address), kgo.DefaultProduceTopic(p.Name),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxBatch))
 	return err
 }
 
@@ -99,6 +104,10 @@ func (p *Topic) Committed(t testing.TB, group string) map[int32]int64 {
 	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
 	defer cancel()
 	response, err := request.RequestWith(ctx, p.client)
+	for errors.Is(err, kerr.CoordinatorNotAvailable) && ctx.Err() == nil { // a new broker makes the topic of offsets
+		time.Sleep(50 * time.Millisecond)
+		response, err = request.RequestWith(ctx, p.client)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +154,7 @@ func OpenPublisher(broker, topic string) (*Publisher, error) {
 	if err := p.Topic.open(broker); err != nil {
 		return nil, err
 	}
-	if err := p.Topic.create(1, nil); err != nil && err != kerr.TopicAlreadyExists {
+	if err := p.Topic.create(1, nil); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil, fmt.Errorf("making topic %s: %w", topic, err)
 	}
 	return p, nil

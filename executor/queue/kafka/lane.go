@@ -32,33 +32,42 @@ type lane struct {
 	partition int32
 	cancel    context.CancelFunc
 	done      chan struct{}
+	commit    func()        // asks for a commit soon
 	more      chan struct{} // has an entry when waiting may have grown
 
 	mu      sync.Mutex
-	waiting []*kgo.Record
+	waiting []entry
 	paused  bool
 }
 
+// entry is a record, or a batch that cannot be read.
+type entry struct {
+	record *kgo.Record
+	batch  *kgo.ErrDecompressTooLarge
+}
+
+// idle tells whether an entry stands for nothing but its offset.
+func (e entry) idle() bool { return e.record != nil && e.record.Value == nil }
+
 func newLane(ctx context.Context, l *lanes, partition int32) *lane {
 	ctx, cancel := context.WithCancel(ctx)
-	n := &lane{source: l.source, handler: l.handler, client: l.client, partition: partition, cancel: cancel, done: make(chan struct{}), more: make(chan struct{}, 1)}
+	n := &lane{source: l.source, handler: l.handler, client: l.client, commit: l.commit, partition: partition, cancel: cancel, done: make(chan struct{}), more: make(chan struct{}, 1)}
 	go n.run(ctx)
 	return n
 }
 
 // add queues a record. Those that are of no interest lose their value, and of
 // several in a row the last stays: it stands for the offset.
-func (l *lane) add(record *kgo.Record) {
-	idle := !concerns(record.Value)
-	if idle {
-		record.Key, record.Value, record.Headers = nil, nil, nil
+func (l *lane) add(e entry) {
+	if e.record != nil && !concerns(e.record.Value) {
+		e.record.Key, e.record.Value, e.record.Headers = nil, nil, nil
 	}
 	l.mu.Lock()
 	last := len(l.waiting) - 1
-	if idle && last >= 0 && l.waiting[last].Value == nil {
-		l.waiting[last] = record
+	if e.idle() && last >= 0 && l.waiting[last].idle() {
+		l.waiting[last] = e
 	} else {
-		l.waiting = append(l.waiting, record)
+		l.waiting = append(l.waiting, e)
 	}
 	if len(l.waiting) >= pauseAt && !l.paused {
 		l.paused = true
@@ -71,20 +80,20 @@ func (l *lane) add(record *kgo.Record) {
 	}
 }
 
-// next takes the oldest record; nil when ctx ends.
-func (l *lane) next(ctx context.Context) *kgo.Record {
+// next takes the oldest entry; false when ctx ends.
+func (l *lane) next(ctx context.Context) (entry, bool) {
 	for ctx.Err() == nil {
 		l.mu.Lock()
 		if len(l.waiting) > 0 {
-			record := l.waiting[0]
-			l.waiting[0] = nil
+			e := l.waiting[0]
+			l.waiting[0] = entry{}
 			l.waiting = l.waiting[1:]
 			if len(l.waiting) <= resumeAt && l.paused {
 				l.paused = false
 				l.client.ResumeFetchPartitions(l.place())
 			}
 			l.mu.Unlock()
-			return record
+			return e, true
 		}
 		l.waiting = nil
 		l.mu.Unlock()
@@ -93,7 +102,7 @@ func (l *lane) next(ctx context.Context) *kgo.Record {
 		case <-l.more:
 		}
 	}
-	return nil
+	return entry{}, false
 }
 
 func (l *lane) place() map[string][]int32 {
@@ -102,12 +111,27 @@ func (l *lane) place() map[string][]int32 {
 
 func (l *lane) run(ctx context.Context) {
 	defer close(l.done)
-	for record := l.next(ctx); record != nil; record = l.next(ctx) {
-		if !l.deliver(ctx, record) {
+	for e, ok := l.next(ctx); ok; e, ok = l.next(ctx) {
+		switch {
+		case e.batch != nil:
+			l.pass(e.batch)
+		case l.deliver(ctx, e.record):
+			l.client.MarkCommitRecords(e.record)
+			if !e.idle() {
+				l.commit()
+			}
+		default:
 			return
 		}
-		l.client.MarkCommitRecords(record)
 	}
+}
+
+// pass goes on behind a batch that becomes too big when decompressed. All that
+// stood before it is delivered: the client has not fetched since.
+func (l *lane) pass(batch *kgo.ErrDecompressTooLarge) {
+	l.source.log.Error("passing over a batch of records that becomes too big when decompressed",
+		"topic", batch.Topic, "partition", batch.Partition, "offset", batch.Offset, "next", batch.NextOffset, "limit", l.source.batch)
+	l.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{batch.Topic: {batch.Partition: {Epoch: batch.Epoch, Offset: batch.NextOffset}}})
 }
 
 // end stops the lane and returns when its handler has returned.

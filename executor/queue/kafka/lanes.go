@@ -18,20 +18,21 @@ import (
 type lanes struct {
 	source  *Source
 	handler queue.Handler
-	client  *kgo.Client
 	base    context.Context // of Run; the group's own end with each rebalance
+	wanted  chan struct{}   // has an entry when something of interest waits for its commit
 
 	mu          sync.Mutex
+	client      *kgo.Client // known with the first assignment
 	byPartition map[int32]*lane
 }
 
-// add gives a record to its lane. One that has none belongs to a partition
+// add gives an entry to its lane. One that has none belongs to a partition
 // that is gone; its next owner gets it again.
-func (l *lanes) add(record *kgo.Record) {
+func (l *lanes) add(partition int32, e entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if lane := l.byPartition[record.Partition]; lane != nil {
-		lane.add(record)
+	if lane := l.byPartition[partition]; lane != nil {
+		lane.add(e)
 	}
 }
 
@@ -86,6 +87,29 @@ func (l *lanes) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) 
 	l.source.log.Warn("partitions were lost to the group; what was not committed is delivered again", "partitions", gone[l.source.topic])
 }
 
+// commit asks for a commit. What was taken is committed at once; offsets of
+// other records wait for the client, which commits every commitEvery.
+func (l *lanes) commit() {
+	select {
+	case l.wanted <- struct{}{}:
+	default:
+	}
+}
+
+// commits does what commit asks for until ctx ends.
+func (l *lanes) commits(ctx context.Context, client *kgo.Client) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wanted:
+		}
+		if err := client.CommitMarkedOffsets(ctx); err != nil && ctx.Err() == nil {
+			l.source.log.Warn("committing offsets; trying again", "error", err)
+		}
+	}
+}
+
 // committed notes commits that failed. The next one covers them.
 func (l *lanes) committed(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
 	if err == nil && response != nil {
@@ -122,7 +146,10 @@ func (l *lanes) pin(ctx context.Context, offsets map[string]map[int32]kgo.Offset
 		return offsets, nil
 	}
 	request.Topics = append(request.Topics, topic)
-	response, err := request.RequestWith(ctx, l.client)
+	l.mu.Lock()
+	client := l.client
+	l.mu.Unlock()
+	response, err := request.RequestWith(ctx, client)
 	if err != nil {
 		return nil, fmt.Errorf("asking where %s ends: %w", l.source.topic, err)
 	}
@@ -139,15 +166,15 @@ func (l *lanes) pin(ctx context.Context, offsets map[string]map[int32]kgo.Offset
 	if len(first) != len(topic.Partitions) {
 		return nil, fmt.Errorf("asking where %s ends: %d of %d partitions were answered", l.source.topic, len(first), len(topic.Partitions))
 	}
-	return offsets, l.commit(ctx, first)
+	return offsets, l.commitStart(ctx, client, first)
 }
 
-// commit commits offsets at once.
-func (l *lanes) commit(ctx context.Context, offsets map[int32]kgo.EpochOffset) error {
+// commitStart commits the first offsets of a group.
+func (l *lanes) commitStart(ctx context.Context, client *kgo.Client, offsets map[int32]kgo.EpochOffset) error {
 	var failed error
 	byTopic := map[string]map[int32]kgo.EpochOffset{l.source.topic: offsets}
-	l.client.MarkCommitOffsets(byTopic) // the client library expects what it commits to be marked
-	l.client.CommitOffsetsSync(ctx, byTopic,
+	client.MarkCommitOffsets(byTopic) // the client library expects what it commits to be marked
+	client.CommitOffsetsSync(ctx, byTopic,
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
 			failed = err
 			if response == nil {

@@ -7,4 +7,9 @@ import (
 	"github.com/lockforge/lockforge/executor/internal/kafkatest"
 )
 
-func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
+func TestMain(m *testing.M) {
+	if file := os.Getenv(consumerFile); file != "" {
+		os.Exit(consume(file))
+	}
+	os.Exit(kafkatest.Main(m))
+}

@@ -98,7 +98,7 @@ func New(o Options) (*Source, error) {
 	s := &Source{
 		topic: set.topic, group: set.group, notes: set.notes, startAt: set.startAt,
 		filter: queue.Filter{Pools: o.Pools}, schemas: registry,
-		log: o.Log, now: o.Now, stale: unknownSchemaFor,
+		log: o.Log, now: o.Now, stale: unknownSchemaFor, batch: maxBatch,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -124,6 +124,7 @@ func registryBase(text string) (*url.URL, error) {
 		// Not the text itself: it may carry a password.
 		return nil, errors.New("the schema registry's address is no http or https url")
 	}
+	u.RawQuery, u.Fragment = "", ""
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"
 	}

@@ -119,7 +119,8 @@ func (r *registry) check(ctx context.Context) error {
 }
 
 func (r *registry) get(ctx context.Context, path string) (status int, body []byte, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base.JoinPath(path).String(), nil)
+	address := r.base.String() + path // the base ends in a slash
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return 0, nil, err
 	}

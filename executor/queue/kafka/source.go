@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,8 +32,8 @@ const (
 	maxBatch = 256 << 20
 	// pollRecords bounds the records that one poll hands to the lanes.
 	pollRecords = 1000
-	// commitEvery is the pause between two commits; it bounds what is
-	// delivered twice after a crash.
+	// commitEvery is the pause between two commits of offsets that nothing was
+	// taken from: they only save reading again.
 	commitEvery = time.Second
 	// closeWait bounds the last commit when Run ends.
 	closeWait = 5 * time.Second
@@ -53,6 +54,7 @@ type Source struct {
 	log                   *slog.Logger
 	now                   func() time.Time
 	stale                 time.Duration // unknownSchemaFor
+	batch                 int           // maxBatch
 	connect, consume      []kgo.Opt
 	lastPoll              atomic.Pointer[time.Time]
 	running               atomic.Bool
@@ -73,27 +75,29 @@ func (s *Source) LastPoll() time.Time {
 }
 
 // Run consumes until ctx ends. It reconnects for ever: what it cannot mend it
-// logs, and LastPoll stands still. It fails where going on would lose records.
+// logs, and LastPoll stands still. It fails only when it runs already.
 func (s *Source) Run(ctx context.Context, h queue.Handler) error {
 	if !s.running.CompareAndSwap(false, true) {
 		return errors.New("the kafka source runs already")
 	}
 	defer s.running.Store(false)
-	lanes := &lanes{source: s, handler: h, base: ctx, byPartition: map[int32]*lane{}}
+	lanes := &lanes{source: s, handler: h, base: ctx, wanted: make(chan struct{}, 1), byPartition: map[int32]*lane{}}
 	client, err := kgo.NewClient(append(slices.Concat(s.connect, s.consume), s.groupOptions(lanes)...)...)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrOptions, err)
 	}
-	lanes.client = client
-	err = s.poll(ctx, client, lanes)
+	var committer sync.WaitGroup
+	committer.Go(func() { lanes.commits(ctx, client) })
+	s.poll(ctx, client, lanes)
 	lanes.stop(lanes.all())
+	committer.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 	defer cancel()
 	if err := client.CommitMarkedOffsets(last); err != nil {
 		s.log.Warn("committing the last offsets: what they cover is delivered again", "error", err)
 	}
 	client.CloseAllowingRebalance()
-	return err
+	return nil
 }
 
 func (s *Source) groupOptions(lanes *lanes) []kgo.Opt {
@@ -107,25 +111,26 @@ func (s *Source) groupOptions(lanes *lanes) []kgo.Opt {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(lanes.assigned), kgo.OnPartitionsRevoked(lanes.revoked), kgo.OnPartitionsLost(lanes.lost),
 		kgo.AdjustFetchOffsetsFn(lanes.pin),
-		kgo.MaxDecompressBatchBytes(maxBatch),
+		kgo.MaxDecompressBatchBytes(s.batch),
 	}
 }
 
 // poll hands what arrives to the lanes. No rebalance happens between the two,
 // so records never reach the lane of a later assignment.
-func (s *Source) poll(ctx context.Context, client *kgo.Client, lanes *lanes) error {
+func (s *Source) poll(ctx context.Context, client *kgo.Client, lanes *lanes) {
 	for {
 		fetches := client.PollRecords(ctx, pollRecords)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
+		fetches.EachRecord(func(record *kgo.Record) { lanes.add(record.Partition, entry{record: record}) })
 		for _, err := range fetches.Errors() {
-			if _, ok := errors.AsType[*kgo.ErrDecompressTooLarge](err.Err); ok {
-				return fmt.Errorf("reading %s, partition %d: %w: a batch becomes more than %d bytes; move the group's offset past it", err.Topic, err.Partition, err.Err, maxBatch)
+			if batch, ok := errors.AsType[*kgo.ErrDecompressTooLarge](err.Err); ok {
+				lanes.add(batch.Partition, entry{batch: batch})
+				continue
 			}
 			s.log.Warn("reading from kafka", "topic", err.Topic, "partition", err.Partition, "error", err.Err)
 		}
-		fetches.EachRecord(lanes.add)
 		client.AllowRebalance()
 	}
 }
