@@ -66,6 +66,8 @@ def find(source):
 
 
 def number(value):
+    if value is None:
+        raise Problem("value", "want a number, got NULL")
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, (int, decimal.Decimal)):
@@ -93,10 +95,7 @@ def settings(dialect, timeout):
             ["SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"],
             [f"SET statement_timeout = {milliseconds}"],
         ],
-        "redshift": [
-            ["SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"],
-            [f"SET statement_timeout = {milliseconds}"],
-        ],
+        "redshift": [[f"SET statement_timeout = {milliseconds}"], ["BEGIN READ ONLY"]],
         "trino": [[f"SET SESSION query_max_execution_time = '{int(timeout)}s'"]],
         "clickhouse": [["SET readonly = 1"]],
     }.get(dialect, [])
@@ -193,7 +192,6 @@ WAYS = {
     "snowflake": snowflake,
     "redshift": redshift,
     "bigquery": bigquery,
-    "databricks": databricks,
     "unity-catalog": databricks,
 }
 
