@@ -128,9 +128,9 @@ func (j *Journal) takeBatch() []*pending {
 }
 
 // commit writes a batch. When the disk is full, runs that are new are refused
-// for the benefit of those that want to end.
+// for the benefit of those that want to end, which get the reserve.
 func (j *Journal) commit(batch []*pending) {
-	batch = j.refuse(batch)
+	batch = j.refuse(batch, j.room)
 	if len(batch) == 0 {
 		return
 	}
@@ -139,25 +139,24 @@ func (j *Journal) commit(batch []*pending) {
 		j.finish(batch, err)
 		return
 	}
-	j.unreserve()
+	batch = j.refuse(batch, func() error { return err })
+	if len(batch) > 0 {
+		j.unreserve()
+	}
 	for _, p := range batch {
 		one := []*pending{p}
-		if p.State == Accepted {
-			j.finish(one, err)
-		} else {
-			j.finish(one, j.write(one))
-		}
+		j.finish(one, j.write(one))
 	}
 }
 
-// refuse answers new runs that a full journal does not take, and returns the
-// rest of the batch.
-func (j *Journal) refuse(batch []*pending) []*pending {
+// refuse answers the new runs of a batch with an error, if there is one, and
+// returns the rest.
+func (j *Journal) refuse(batch []*pending, reason func() error) []*pending {
 	rest := batch[:0:0]
 	for _, p := range batch {
 		var err error
 		if p.State == Accepted {
-			err = j.room()
+			err = reason()
 		}
 		if err != nil {
 			j.finish([]*pending{p}, err)
@@ -168,6 +167,7 @@ func (j *Journal) refuse(batch []*pending) []*pending {
 	return rest
 }
 
+// room says why no run is accepted.
 func (j *Journal) room() error {
 	if j.size >= j.o.MaxBytes {
 		return fmt.Errorf("%w: it has %d bytes; the limit is %d", ErrFull, j.size, j.o.MaxBytes)
@@ -207,6 +207,7 @@ func (j *Journal) write(batch []*pending) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.commits++
 	j.size += int64(len(lines))
 	j.seq += uint64(len(batch))
 	for i, p := range batch {

@@ -41,8 +41,8 @@ func TestDiskFull(t *testing.T) {
 	o.ReserveBytes = 64 << 10
 	j := open(t, dir, o)
 	ids := fill(t, j, "run-")
-	if len(ids) < 50 || !j.Stats().Full {
-		t.Fatalf("%d runs fit; %+v", len(ids), j.Stats())
+	if info, err := os.Stat(j.path(reserveName)); len(ids) < 50 || err != nil || info.Size() != o.ReserveBytes {
+		t.Fatalf("%d runs fit; the reserve: %v, %v", len(ids), info, err)
 	}
 	for _, id := range ids {
 		add(t, j, id, Starting, "")
@@ -50,7 +50,7 @@ func TestDiskFull(t *testing.T) {
 	for _, id := range ids[:4] {
 		add(t, j, id, Ended, payload)
 	}
-	if err := j.Append(Record{ID: "another", State: Accepted}); !errors.Is(err, ErrFull) {
+	if err := j.Append(Record{ID: "another", State: Accepted}); !errors.Is(err, ErrFull) || !j.Stats().Full {
 		t.Errorf("a new run: %v", err)
 	}
 	if err := j.Compact(); err == nil {
@@ -93,6 +93,10 @@ func TestDiskFullOfOthers(t *testing.T) {
 		if err := j.Append(Record{ID: "a", State: state, Data: json.RawMessage(payload)}); !errors.Is(err, ErrFull) {
 			t.Errorf("%s: %v", state, err)
 		}
+	}
+	j = reopen(t, j, small())
+	if got := j.Report(); len(got.Torn)+len(got.Lost) > 0 {
+		t.Errorf("a refused record left %+v", got)
 	}
 	if err := os.Remove(other); err != nil {
 		t.Fatal(err)

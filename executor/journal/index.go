@@ -70,7 +70,7 @@ func (x index) apply(r Record, at ref) {
 		run = &live{first: r.Seq}
 		x.live[r.ID] = run
 	}
-	run.rank, run.at = max(run.rank, next), r.At
+	run.rank, run.at = next, r.At
 	run.refs[next] = at
 }
 

@@ -90,6 +90,7 @@ type Journal struct {
 	size int64 // durable bytes
 	seq  uint64
 
+	// mu guards what follows, and lets others read size.
 	mu          sync.Mutex
 	index       index
 	queue       []*pending
@@ -97,6 +98,7 @@ type Journal struct {
 	compactions []chan error
 	closed      bool
 	failed      error
+	commits     uint64
 
 	compactAt int64 // size at which the committer compacts
 	reserved  bool
@@ -222,7 +224,9 @@ type Stats struct {
 	Live  int   // runs that are neither delivered nor dropped
 	Done  int   // runs that are remembered for the sake of duplicates
 	Bytes int64 // of the file
-	Full  bool  // no run is accepted: see ErrFull
+	// Commits are the writes, each with its fsync, that records shared since Open.
+	Commits uint64
+	Full    bool // no run is accepted: see ErrFull
 	// Failed is the error after which only opening the journal again helps.
 	Failed error
 }
@@ -231,7 +235,10 @@ type Stats struct {
 func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return Stats{len(j.index.live), len(j.index.done), j.size, !j.reserved || j.size >= j.o.MaxBytes, j.failed}
+	return Stats{
+		Live: len(j.index.live), Done: len(j.index.done), Bytes: j.size, Commits: j.commits,
+		Full: !j.reserved || j.size >= j.o.MaxBytes, Failed: j.failed,
+	}
 }
 
 // Close waits for the records that are being appended and frees the directory.

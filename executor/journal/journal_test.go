@@ -206,6 +206,46 @@ func TestOneOfManyAccepts(t *testing.T) {
 	}
 }
 
+// What is appended while the disk is busy shares the next fsync.
+func TestGroupCommit(t *testing.T) {
+	const writers = 64
+	dir := t.TempDir()
+	if err := open(t, dir, small()).Close(); err != nil {
+		t.Fatal(err)
+	}
+	busy, free := make(chan bool), make(chan bool)
+	o := small()
+	o.interrupt = func(step string) error {
+		if step == "written" {
+			busy <- true
+			<-free
+		}
+		return nil
+	}
+	j := open(t, dir, o)
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := j.Compact(); err != nil {
+			t.Error(err)
+		}
+	})
+	<-busy
+	for i := range writers {
+		all.Go(func() { add(t, j, fmt.Sprint("run-", i), Accepted, payload) })
+	}
+	for queued := 0; queued < writers; {
+		j.mu.Lock()
+		queued = len(j.queue)
+		j.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	close(free)
+	all.Wait()
+	if got := j.Stats(); got.Commits != 1 || got.Live != writers {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestTwoWriters(t *testing.T) {
 	j := open(t, t.TempDir(), small())
 	if _, err := Open(j.dir, small()); !errors.Is(err, ErrLocked) {

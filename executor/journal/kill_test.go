@@ -102,7 +102,7 @@ func TestKill(t *testing.T) {
 		if round == 300 {
 			t.Fatal("the writer is not killed while it writes")
 		}
-		got, tears := runWriter(t, dir, round, time.Duration(random.IntN(40))*time.Millisecond)
+		got, tears := runWriter(t, dir, round, time.Duration(random.IntN(25))*time.Millisecond)
 		if len(got) > 0 {
 			kills++
 		}

@@ -113,7 +113,9 @@ func parseEntry(body []byte) (e entry, ok bool) {
 	}
 	if bytes.HasPrefix(c.rest, []byte(`,"data":`)) {
 		c.skip(`,"data":`)
-		e.Data, c.rest = c.rest[:max(len(c.rest)-1, 0)], c.rest[max(len(c.rest)-1, 0):]
+		end := max(len(c.rest)-1, 0)
+		e.Data, c.rest = c.rest[:end], c.rest[end:]
+		c.bad = c.bad || end == 0
 	}
 	c.skip("}")
 	return e, !c.bad && len(c.rest) == 0 && (marker && e.Format > 0 || e.State != "" && e.ID != "")
