@@ -161,9 +161,10 @@ func (l *loader) completeOutward() {
 	}
 }
 
+// isPort takes 0 as well, with which the system chooses one.
 func isPort(text string) bool {
-	n, err := strconv.ParseUint(text, 10, 16)
-	return err == nil && n > 0
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // Where metrics are served.
