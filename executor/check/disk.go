@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"github.com/lockforge/lockforge/executor/journal"
-	"github.com/lockforge/lockforge/executor/metrics"
 	"golang.org/x/sys/unix"
 )
 
@@ -134,7 +133,7 @@ func (in Inputs) port(context.Context) (f Findings) {
 		f.note("off: no port is opened")
 		return f
 	}
-	listener, err := metrics.Listen(address)
+	listener, err := net.Listen("tcp", address)
 	var operation *net.OpError
 	switch {
 	case err == nil:

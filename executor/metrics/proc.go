@@ -13,6 +13,9 @@ const (
 	// maxProcBytes bounds a file of /proc: the longest, of mounts and
 	// interfaces, have some hundred bytes per row.
 	maxProcBytes = 4 << 20
+	// maxStatBytes bounds the line of one process: 52 numbers and a name of 64
+	// bytes at most.
+	maxStatBytes = 2 << 10
 	// maxProcesses bounds how many processes a scrape looks at.
 	maxProcesses = 65536
 	// ticks per second of the times in /proc, which is 100 for every program
@@ -52,16 +55,29 @@ func processes(proc string) map[int]process {
 	defer dir.Close()
 	names, _ := dir.Readdirnames(maxProcesses)
 	all := map[int]process{}
+	buffer := make([]byte, maxStatBytes)
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
-		if p, ok := parseStat(readFile(filepath.Join(proc, name, "stat"))); ok {
+		if p, ok := parseStat(readStat(filepath.Join(proc, name, "stat"), buffer)); ok {
 			all[pid] = p
 		}
 	}
 	return all
+}
+
+// readStat reads a file that the kernel gives out whole in one read. There are
+// many of them, so they share a buffer.
+func readStat(path string, buffer []byte) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	n, _ := f.Read(buffer)
+	return string(buffer[:n])
 }
 
 // parseStat reads the fields behind the program's name, which may have
