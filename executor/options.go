@@ -68,13 +68,8 @@ func (o runOptions) controls() *sandbox.Policy {
 	if o.sandbox == string(sandbox.Off) {
 		return nil
 	}
-	p := &sandbox.Policy{Write: o.write, Hide: []string{o.secretDir}, Data: o.memory, Modes: map[sandbox.Control]sandbox.Mode{}}
-	if o.sandbox == string(sandbox.Require) {
-		for _, control := range sandbox.Controls() {
-			if control != sandbox.MDWE { // breaks connectors that compile at run time
-				p.Modes[control] = sandbox.Require
-			}
-		}
+	return &sandbox.Policy{
+		Modes: sandbox.Modes(sandbox.Mode(o.sandbox)),
+		Write: o.write, Hide: []string{o.secretDir}, Data: o.memory,
 	}
-	return p
 }

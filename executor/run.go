@@ -17,13 +17,18 @@ const (
 	exitOK       = 0
 	exitInternal = 1
 	exitUsage    = 2
+	// exitAuthentication: the server does not let the executor in.
+	exitAuthentication = 3
 )
 
 const usage = `executor runs DataHub ingestion in the bundled venvs of this image.
 
+  executor serve [--config FILE]             take runs from DataHub, until SIGTERM
+  executor check [--config FILE]             say whether it could, and what is wrong
   executor run --plugin P [--config FILE|-]  run one recipe
   executor plugins                           list the bundled plugins
   executor health FILE                       take a worker's heartbeat
+  executor audit verify PATH...              check an audit trail
   executor version                           say what this image was built from
 
 executor run:
@@ -44,7 +49,17 @@ executor run:
 Secrets travel over the child's standard input only, and are masked in its
 output.
 
-Exit code: the child's own; 128+n when it died of signal n; 125 when it never
+executor serve and check:
+  --config FILE         YAML; variables overrule it (docs/reference/executor.md)
+  --format FORMAT       of check: text (the default) or json
+Exit code: 0 drained, or nothing is wrong; 2 for the configuration; 3 for the
+credentials; 1 for anything else.
+
+executor audit verify:
+  --head NUMBER:HASH    the end that the trail had, or a part of it
+  --partial             the first files are not there
+
+Exit code of executor run: the child's own; 128+n when it died of signal n; 125 when it never
 started; 2 for wrong usage or a plugin that is not bundled.
 `
 
@@ -60,8 +75,11 @@ type Process struct {
 // Run executes one command and returns the exit code.
 func Run(ctx context.Context, p Process) int {
 	args := p.Args[1:]
-	if filepath.Base(p.Args[0]) == filepath.Base(contract.HealthLink) {
+	switch name := filepath.Base(p.Args[0]); {
+	case name == filepath.Base(contract.HealthLink):
 		args = append([]string{"health"}, args...)
+	case name == filepath.Base(contract.StartLink) && len(args) == 0:
+		args = []string{"serve"}
 	}
 	if len(args) == 0 {
 		fmt.Fprint(p.Stderr, usage)
@@ -70,6 +88,12 @@ func Run(ctx context.Context, p Process) int {
 	switch args[0] {
 	case "run":
 		return p.runRecipe(ctx, args[1:])
+	case "serve":
+		return p.serve(ctx, args[1:])
+	case "check":
+		return p.check(ctx, args[1:])
+	case "audit":
+		return p.auditTrail(args[1:])
 	case "plugins":
 		return p.printPlugins()
 	case "health":

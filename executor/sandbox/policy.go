@@ -40,6 +40,18 @@ const (
 	Off     Mode = "off"     // not tried
 )
 
+// Modes returns the modes of all controls for one word about them: the control
+// that breaks connectors which compile at run time, MDWE, stays off.
+func Modes(m Mode) map[Control]Mode {
+	modes := map[Control]Mode{}
+	for _, control := range Controls() {
+		if control != MDWE {
+			modes[control] = m
+		}
+	}
+	return modes
+}
+
 // Policy says under which controls a program runs. The zero value is useful:
 // every control but MDWE is preferred, everything may be read, programs of the
 // system may be executed, and only the working directory may be written.

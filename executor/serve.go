@@ -1,0 +1,141 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lockforge/lockforge/executor/audit"
+	"github.com/lockforge/lockforge/executor/check"
+	"github.com/lockforge/lockforge/executor/config"
+	"github.com/lockforge/lockforge/executor/service"
+)
+
+// serve runs the executor until ctx ends and its runs have.
+func (p Process) serve(ctx context.Context, args []string) int {
+	file, _, err := parseServe("serve", args)
+	if err != nil {
+		return p.wrong("%v", err)
+	}
+	c, warnings, err := config.Load(p.Env, file)
+	for _, w := range warnings {
+		fmt.Fprintf(p.Stderr, "warning: %s\n", w)
+	}
+	if err != nil {
+		return p.wrong("%v", err)
+	}
+	s, err := service.Open(ctx, c, p.host())
+	if err == nil {
+		err = errors.Join(s.Run(ctx), s.Close())
+	}
+	return p.ended(err)
+}
+
+// ended prints why the executor ended, if that was no order, and returns its
+// exit code.
+func (p Process) ended(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(p.Stderr, "error: %v\n", err)
+	switch {
+	case errors.Is(err, service.ErrAuthentication):
+		fmt.Fprintln(p.Stderr, "hint: `executor check` says what is wrong with the credentials")
+		return exitAuthentication
+	case errors.Is(err, service.ErrConfig):
+		fmt.Fprintln(p.Stderr, "hint: `executor check` looks at everything that the configuration names")
+		return exitUsage
+	default:
+		return exitInternal
+	}
+}
+
+// host is what a service sees of this process.
+func (p Process) host() service.Host {
+	name, _ := os.Hostname() // without one the instance's name is random
+	return service.Host{Env: p.Env, Hostname: name, Output: p.Stdout}
+}
+
+// check looks at what serve would use, and runs nothing.
+func (p Process) check(ctx context.Context, args []string) int {
+	file, format, err := parseServe("check", args)
+	if err != nil {
+		return p.wrong("%v", err)
+	}
+	c, warnings, err := config.Load(p.Env, file)
+	in := check.Inputs{Config: c, Warnings: warnings, Err: err, Environ: p.Env}
+	if err == nil {
+		h := p.host()
+		h.Output = io.Discard
+		var release func() error
+		in, release = service.Inspect(ctx, c, warnings, h)
+		defer release()
+	}
+	report := check.Run(ctx, check.List(in), time.Now)
+	write := report.Text
+	if format == "json" {
+		write = report.JSON
+	}
+	if err := write(p.Stdout); err != nil {
+		fmt.Fprintf(p.Stderr, "error: %v\n", err)
+		return exitInternal
+	}
+	return report.ExitCode()
+}
+
+// parseServe reads the flags of serve and check.
+func parseServe(command string, args []string) (file, format string, err error) {
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&file, "config", "", "")
+	if command == "check" {
+		flags.StringVar(&format, "format", "text", "")
+	}
+	switch err := flags.Parse(args); {
+	case err != nil:
+		return "", "", err
+	case flags.NArg() > 0:
+		return "", "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case command == "check" && format != "text" && format != "json":
+		return "", "", fmt.Errorf("--format %q: want text or json", format)
+	}
+	return file, format, nil
+}
+
+// auditTrail is `executor audit verify`.
+func (p Process) auditTrail(args []string) int {
+	if len(args) == 0 || args[0] != "verify" {
+		return p.wrong("want `executor audit verify FILE...`")
+	}
+	flags := flag.NewFlagSet("audit verify", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	head := flags.String("head", "", "")
+	partial := flags.Bool("partial", false, "")
+	if err := flags.Parse(args[1:]); err != nil {
+		return p.wrong("%v", err)
+	}
+	if flags.NArg() == 0 {
+		return p.wrong("want the files of a trail, or its directory")
+	}
+	known, err := audit.ParseHead(*head)
+	if err != nil {
+		return p.wrong("%v", err)
+	}
+	report, err := audit.Verify(flags.Args(), audit.Expect{Head: known, Partial: *partial})
+	var problems strings.Builder
+	for _, f := range report.Findings {
+		fmt.Fprintf(&problems, "%s\n", f)
+	}
+	fmt.Fprint(p.Stderr, problems.String())
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "error: %v\n", err)
+		return exitInternal
+	}
+	fmt.Fprintf(p.Stdout, "%d records in %d files, numbers %d to %d, head %s\n", report.Records, report.Files, report.First, report.Last, report.Head)
+	return exitOK
+}

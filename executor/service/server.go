@@ -1,0 +1,76 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lockforge/lockforge/executor/audit"
+	"github.com/lockforge/lockforge/executor/config"
+	"github.com/lockforge/lockforge/executor/gms"
+	"github.com/lockforge/lockforge/executor/gms/auth"
+)
+
+// firstAnswer bounds the wait for the server at the start: without an answer
+// the executor starts all the same.
+const firstAnswer = 10 * time.Second
+
+func (s *Service) openServer(context.Context) (err error) {
+	if s.auth, err = auth.FromConfig(s.config.Auth.Credentials()); err != nil {
+		return fmt.Errorf("%w: %w", ErrAuthentication, err)
+	}
+	o := gms.Options{
+		URL: s.config.GMS.URL, Auth: s.auth, Roots: s.config.GMS.Roots,
+		Timeout: s.config.GMS.Timeout, Retries: s.config.GMS.Retries,
+	}
+	if s.gms, err = gms.New(o); err == nil {
+		o.Retries = -1
+		s.once, err = gms.New(o)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return nil
+}
+
+// authenticate asks the server for what every run needs. Only a clear refusal
+// ends the start: an outage of the server, or of the identity provider, does
+// not.
+func (s *Service) authenticate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	answer, err := s.gms.Check(ctx)
+	if err == nil {
+		s.log.Info("connected", "server", answer.Version, "type", answer.ServerType)
+		return nil
+	}
+	kind := gms.KindOf(err)
+	if !errors.Is(err, auth.ErrRefused) && kind != gms.Unauthorized && kind != gms.Forbidden {
+		s.log.Warn("the server does not answer yet", "error", err)
+		return nil
+	}
+	s.record(audit.AuthFailure("gms", 0, err.Error()))
+	return errors.Join(fmt.Errorf("%w: %w", ErrAuthentication, err), s.Close())
+}
+
+// settle is how long a claim has to stand. Kafka gives each request to one
+// executor of a group; of those that poll, several may see it.
+func (s *Service) settle() time.Duration {
+	for _, source := range s.config.Sources {
+		if source == config.SourcePoll {
+			return s.config.Poll.Settle
+		}
+	}
+	return 0
+}
+
+// record writes to the audit trail, if there is one.
+func (s *Service) record(e audit.Event) {
+	if s.trail == nil {
+		return
+	}
+	if err := s.trail.Record(e); err != nil {
+		s.log.Error("writing the audit trail", "event", e.Kind, "error", err)
+	}
+}

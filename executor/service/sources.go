@@ -1,0 +1,68 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lockforge/lockforge/executor/config"
+	"github.com/lockforge/lockforge/executor/queue/kafka"
+	"github.com/lockforge/lockforge/executor/queue/poll"
+)
+
+func (s *Service) openSources(context.Context) error {
+	for _, name := range s.config.Sources {
+		var err error
+		switch name {
+		case config.SourceKafka:
+			err = s.addKafka()
+		case config.SourcePoll:
+			err = s.addPoll()
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) addKafka() error {
+	c := s.config.Kafka
+	source, err := kafka.New(kafka.Options{
+		Brokers: c.Brokers, Topic: c.Topic, Group: c.Group, RegistryURL: c.RegistryURL, Registry: s.gms.HTTP(),
+		Properties: c.Properties, StartAt: c.StartAt, Pools: s.config.Pools, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	for _, note := range source.Notes() {
+		s.log.Warn("kafka", "note", note)
+	}
+	s.sources = append(s.sources, source)
+	return nil
+}
+
+func (s *Service) addPoll() error {
+	c := s.config.Poll
+	o := poll.Options{
+		Server: counted{s.gms, s}, Pools: s.config.Pools, Running: s.running,
+		Interval: c.Interval, SignalInterval: c.SignalInterval, Log: s.log,
+	}
+	if c.Sweep {
+		o.Sweep = &poll.Sweep{Write: s.gms.Propose, After: c.SweepAfter}
+	}
+	source, err := poll.New(o)
+	if err != nil {
+		return err
+	}
+	s.sources = append(s.sources, source)
+	return nil
+}
+
+// running are the runs that a signal would mean something to; none where the
+// sources are only to be checked.
+func (s *Service) running() []string {
+	if s.worker == nil {
+		return nil
+	}
+	return s.worker.Running()
+}
