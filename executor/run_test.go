@@ -116,6 +116,24 @@ func TestSecretFilesOverruleVariables(t *testing.T) {
 	}
 }
 
+func TestRecipeWithoutASinkGetsTheServerOfTheEnvironment(t *testing.T) {
+	var out, errs bytes.Buffer
+	executor.Run(t.Context(), executor.Process{
+		Args: []string{"executor", "run", "--plugin", "mysql"},
+		Env: []string{"DATAHUB_BUNDLED_VENV_PATH=" + image(t), "DATAHUB_GMS_URL=https://gms.example/gms",
+			"DATAHUB_SYSTEM_CLIENT_ID=client", "DATAHUB_SYSTEM_CLIENT_SECRET=s3cret-of-it"},
+		Stdin: strings.NewReader("source: {type: mysql, config: {url: '${DATAHUB_GMS_URL}'}}"), Stdout: &out, Stderr: &errs,
+	})
+	for _, want := range []string{`\"server\": \"https://gms.example/gms\"`, `"EXECUTOR_OWN_GMS_TOKEN":"***REDACTED`, "}0\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in\n%s%s", want, out.String(), errs.String())
+		}
+	}
+	if strings.Contains(out.String(), "s3cret-of-it") {
+		t.Errorf("the secret got out:\n%s", out.String())
+	}
+}
+
 func TestEndRecordGoesToAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "end.json")
 	got := run(t, image(t), "source: {type: mysql}", "executor", "run", "--plugin=mysql", "--end-record", file)

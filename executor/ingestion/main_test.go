@@ -76,7 +76,7 @@ func options(root, dir, base string) (ingestion.Options, error) {
 // fixture is an image with a venv for mysql, whose datahub command is a shell
 // script, and a Runner for it.
 type fixture struct {
-	t       *testing.T
+	t       testing.TB
 	root    string
 	dir     string // of what scripts leave for the test
 	base    string // of what the executor makes
@@ -86,7 +86,7 @@ type fixture struct {
 // shell stands for a venv's interpreter: it runs bin/datahub.
 const shell = "#!/bin/sh\nshift\nexec /bin/sh \"$@\"\n"
 
-func newFixture(t *testing.T, script string) *fixture {
+func newFixture(t testing.TB, script string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, root: t.TempDir(), dir: t.TempDir(), base: t.TempDir()}
 	f.image("1.7.0.17", strings.ReplaceAll(script, "$DIR", f.dir))
@@ -178,14 +178,14 @@ func (s *sink) Progress(render func(int) string) {
 	s.progress = render
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func read(t *testing.T, path string) string {
+func read(t testing.TB, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	must(t, err)
