@@ -11,16 +11,15 @@ import (
 //
 // The module itself says nothing: sasl.mechanism does.
 func parseJAAS(text string) (map[string]string, error) {
-	text = strings.TrimSpace(text)
-	_, text, _ = strings.Cut(text, " ")
-	flag, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	_, text = word(text)
+	flag, rest := word(text)
 	flag = strings.ToLower(strings.TrimSuffix(flag, ";"))
 	if flag != "required" && flag != "requisite" && flag != "sufficient" && flag != "optional" {
 		return nil, errors.New(`it is not of the form: module required username="…" password="…";`)
 	}
 	options := map[string]string{}
 	for {
-		rest = strings.TrimLeft(rest, " \t\r\n")
+		rest = strings.TrimSpace(rest)
 		if rest == "" || rest == ";" {
 			return options, nil
 		}
@@ -34,6 +33,15 @@ func parseJAAS(text string) (map[string]string, error) {
 		}
 		options[name] = value
 	}
+}
+
+// word takes a word, and returns what follows it.
+func word(text string) (word, rest string) {
+	text = strings.TrimSpace(text)
+	if end := strings.IndexAny(text, " \t\r\n"); end >= 0 {
+		return text[:end], text[end:]
+	}
+	return text, ""
 }
 
 // jaasValue takes a value, quoted or up to the next space or semicolon.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,9 +69,7 @@ func New(o Options) (*Source, error) {
 	if len(o.Brokers) > 0 {
 		set.brokers = o.Brokers
 	}
-	if len(set.brokers) == 0 {
-		problems = append(problems, errors.New("no broker is given (KAFKA_BOOTSTRAP_SERVER)"))
-	}
+	problems = append(problems, checkBrokers(set.brokers))
 	for _, name := range []struct {
 		into            *string
 		given, fallback string
@@ -112,6 +112,24 @@ func New(o Options) (*Source, error) {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	return s, nil
+}
+
+// checkBrokers wants at least one, each a host with or without a port.
+func checkBrokers(brokers []string) error {
+	if len(brokers) == 0 {
+		return errors.New("no broker is given (KAFKA_BOOTSTRAP_SERVER)")
+	}
+	var problems []error
+	for _, broker := range brokers {
+		host, port, err := net.SplitHostPort(broker)
+		if err != nil {
+			host, port = broker, "9092"
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil || host == "" || strings.ContainsAny(host, " /@") || strings.Count(host, ":") == 1 {
+			problems = append(problems, fmt.Errorf("broker %.80q is not of the form host:port", broker))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // registryBase parses the base of a registry.

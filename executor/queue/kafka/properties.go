@@ -149,10 +149,15 @@ func (s *settings) note(name string) {
 	s.notes = append(s.notes, fmt.Sprintf("property %q is unknown and has no effect", name))
 }
 
+// split splits a list of brokers or the like at its commas.
 func split(list string) []string {
 	var out []string
 	for item := range strings.SplitSeq(list, ",") {
-		if item = strings.TrimSpace(item); item != "" {
+		item = strings.TrimSpace(item)
+		if _, address, ok := strings.Cut(item, "://"); ok { // librdkafka allows a protocol there
+			item = address
+		}
+		if item != "" {
 			out = append(out, item)
 		}
 	}

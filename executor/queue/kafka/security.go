@@ -216,6 +216,9 @@ func (o oidc) mechanism() (sasl.Mechanism, error) {
 	tokens := config.TokenSource(ctx)
 	return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
 		token, err := tokens.Token()
+		if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok { // its text repeats the whole answer
+			return oauth.Auth{}, fmt.Errorf("getting a token for kafka: %s %.100s", refused.Response.Status, refused.ErrorCode)
+		}
 		if err != nil {
 			return oauth.Auth{}, fmt.Errorf("getting a token for kafka: %w", err)
 		}

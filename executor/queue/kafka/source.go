@@ -159,23 +159,29 @@ func (s *Source) checkTopic(ctx context.Context, client *kgo.Client) error {
 			return fmt.Errorf("looking for topic %s: %w", s.topic, err)
 		}
 	}
-	find := kmsg.NewPtrFindCoordinatorRequest()
-	find.CoordinatorKey = s.group
-	find.CoordinatorKeys = []string{s.group}
-	coordinator, err := find.RequestWith(ctx, client)
+	err = s.findCoordinator(ctx, client)
+	for end := s.now().Add(closeWait); kerr.IsRetriable(err) && ctx.Err() == nil && s.now().Before(end); err = s.findCoordinator(ctx, client) {
+		time.Sleep(backoffMin) // a new cluster makes the topic of offsets now
+	}
 	if err != nil {
 		return fmt.Errorf("looking for the coordinator of group %s: %w", s.group, err)
 	}
-	codes := []int16{coordinator.ErrorCode}
-	for _, c := range coordinator.Coordinators {
-		codes = append(codes, c.ErrorCode)
+	return nil
+}
+
+func (s *Source) findCoordinator(ctx context.Context, client *kgo.Client) error {
+	request := kmsg.NewPtrFindCoordinatorRequest()
+	request.CoordinatorKey, request.CoordinatorKeys = s.group, []string{s.group} // old and new form
+	response, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return err
 	}
-	for _, code := range codes {
-		if err := kerr.ErrorForCode(code); err != nil {
-			return fmt.Errorf("looking for the coordinator of group %s: %w", s.group, err)
+	for _, c := range response.Coordinators {
+		if err := kerr.ErrorForCode(c.ErrorCode); err != nil {
+			return err
 		}
 	}
-	return nil
+	return kerr.ErrorForCode(response.ErrorCode)
 }
 
 // heard notes when brokers answer.
