@@ -21,9 +21,11 @@ import (
 // has been verified when it returns without an error. An image without layers
 // or files is an error: facts about nothing would pass every check.
 //
-// Errors: fault.Integrity, fault.Network from a registry. Files that are not
-// what their names promise are no error but a Problem.
-func Collect(ctx context.Context, p *image.Platform) (*Facts, error) {
+// Observers read along: see Observer.
+//
+// Errors: fault.Integrity, fault.Network from a registry, an observer's own.
+// Files that are not what their names promise are no error but a Problem.
+func Collect(ctx context.Context, p *image.Platform, observers ...Observer) (*Facts, error) {
 	f := &Facts{Digest: p.Digest(), Platform: p.Name(), Config: p.Config()}
 	layers := p.Layers()
 	scanners := make([]*scanner, len(layers))
@@ -35,6 +37,7 @@ func Collect(ctx context.Context, p *image.Platform) (*Facts, error) {
 		defer w.spool.close()
 		free <- w
 	}
+	used := new(budget)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	for _, n := range bySize(layers) {
@@ -42,6 +45,7 @@ func Collect(ctx context.Context, p *image.Platform) (*Facts, error) {
 			w := <-free
 			defer func() { free <- w }()
 			s := newScanner(layers[n], root, w)
+			s.used, s.observers = used, observers
 			scanners[n] = s
 			err := p.WalkLayer(gctx, layers[n], s.visit)
 			s.workspace, s.retain = nil, nil

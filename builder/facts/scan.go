@@ -34,15 +34,12 @@ type scanner struct {
 	problems  []Problem
 
 	*workspace
-	retain []byte
-	kept   int64 // bytes of texts
+	retain    []byte
+	used      *budget
+	observers []Observer
 
 	venvRoot string
 }
-
-// maxTexts bounds the texts of one layer together: those of fifty connector
-// venvs have 15 MiB.
-const maxTexts = 128 << 20
 
 // text is a small file's content.
 type text struct {
@@ -77,6 +74,9 @@ func newScanner(l image.Layer, venvRoot string, w *workspace) *scanner {
 // visit is the image.Visit of the layer.
 func (s *scanner) visit(_ image.Layer, e image.Entry, r io.Reader) error {
 	s.layer.Entries++
+	if err := s.used.entry(s.layer.Index); err != nil {
+		return err
+	}
 	switch e.Type {
 	case image.Whiteout, image.Opaque:
 		s.whiteouts = append(s.whiteouts, Whiteout{Path: e.Path, Layer: s.layer.Index, Opaque: e.Type == image.Opaque})
@@ -96,7 +96,7 @@ func (s *scanner) visit(_ image.Layer, e image.Entry, r io.Reader) error {
 	}
 	s.classify(entry)
 	s.entries = append(s.entries, entry)
-	return nil
+	return s.observe(entry)
 }
 
 // file reads a file once: hashes, first bytes, and whatever its kind needs.
@@ -108,8 +108,10 @@ func (s *scanner) file(e *Entry, r io.Reader) error {
 	}
 	ended := err != nil
 	e.Magic = magicOf(e.Path, s.buf[:n])
-	if s.kept > maxTexts {
-		return fault.New(fault.Integrity, "reading layer %d: more than %d bytes of package metadata", e.Layer+1, maxTexts)
+	if s.wantsText(e.Path) && e.Size <= maxText {
+		if err := s.used.text(e.Layer, e.Size); err != nil {
+			return err
+		}
 	}
 	sinks, finish := s.sinks(e)
 	for {
@@ -144,7 +146,6 @@ func (s *scanner) sinks(e *Entry) ([]io.Writer, func()) {
 		add(s.md5, func() { e.MD5 = hex.EncodeToString(s.md5.Sum(nil)) })
 	}
 	if s.wantsText(e.Path) && e.Size <= maxText {
-		s.kept += e.Size
 		s.retain = nil
 		add(writer(func(p []byte) { s.retain = append(s.retain, p...) }), func() { s.texts[e.Path] = text{e.Layer, s.retain} })
 	}
@@ -160,15 +161,20 @@ func (s *scanner) sinks(e *Entry) ([]io.Writer, func()) {
 			}
 		})
 	}
+	s.spool.reset()
 	switch e.Magic {
 	case MagicELF, MagicZip, MagicWheel, MagicScript:
-		s.spool.reset()
 		m := newMarker()
 		if e.Magic == MagicELF {
 			sinks = append(sinks, m)
 		}
 		add(&s.spool, func() { s.inspect(e, m) })
-	case MagicPyc:
+	default:
+		if len(s.observers) > 0 {
+			sinks = append(sinks, &s.spool)
+		}
+	}
+	if e.Magic == MagicPyc {
 		head := s.buf[:16]
 		s.bytecode = append(s.bytecode, bytecode{path: e.Path, magic: binary.LittleEndian.Uint16(head),
 			flags: binary.LittleEndian.Uint32(head[4:]), hash: binary.LittleEndian.Uint64(head[8:])})
@@ -233,7 +239,7 @@ func (s *scanner) classify(e Entry) {
 	if kind, name := toolByName(e.Path); kind != "" && !inPackage(e) {
 		s.tools = append(s.tools, Tool{e.Path, e.Layer, kind, name, "name"})
 	}
-	if name := toolModule(e.Path); name != "" {
+	if name := InstallerModule(e.Path); name != "" {
 		s.tools = append(s.tools, Tool{e.Path, e.Layer, "installer", name, "module"})
 	}
 	if strings.HasSuffix(strings.ToLower(e.Path), ".whl") {
@@ -288,8 +294,10 @@ func (s *scanner) wantsText(p string) bool {
 		return dir == "etc/" || dir == "usr/lib/"
 	}
 	switch dir {
-	case "var/lib/dpkg/", "var/lib/dpkg/status.d/", "var/lib/dpkg/info/", "etc/ld.so.conf.d/":
+	case "var/lib/dpkg/", "var/lib/dpkg/status.d/", "etc/ld.so.conf.d/":
 		return true
+	case "var/lib/dpkg/info/": // its lists and scripts say nothing that is asked for
+		return strings.HasSuffix(base, ".md5sums")
 	}
 	return strings.HasSuffix(base, ".egg-info") || "/"+p == contract.BuildInfoPath
 }

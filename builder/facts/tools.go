@@ -81,7 +81,9 @@ var toolModules = map[string]string{
 	"installer/__main__.py":        "installer",
 }
 
-func toolModule(p string) string {
+// InstallerModule names the installer that a file belongs to, told by the last
+// elements of its path ("x/pip/_internal/__init__.py" is "pip"), or "".
+func InstallerModule(p string) string {
 	for parts := 2; parts <= 3; parts++ {
 		if tail := lastElements(p, parts); tail != "" {
 			if name, ok := toolModules[tail]; ok {

@@ -34,7 +34,7 @@ func toolsInZip(r io.ReaderAt, size int64) ([]string, error) {
 	}
 	var found []string
 	for _, f := range z.File {
-		name := toolModule(f.Name)
+		name := InstallerModule(f.Name)
 		if name == "" && strings.HasSuffix(f.Name, ".whl") {
 			project, _, _ := strings.Cut(f.Name[strings.LastIndexByte(f.Name, '/')+1:], "-")
 			project = wheel.NormalizeName(project)
