@@ -47,7 +47,8 @@ executor run:
   --end-record FILE     write the JSON end record there instead of to standard error
 
 Secrets travel over the child's standard input only, and are masked in its
-output.
+output. A recipe without a sink writes to $DATAHUB_GMS_URL, with the token of
+$DATAHUB_GMS_TOKEN or as the system client.
 
 executor serve and check:
   --config FILE         YAML; variables overrule it (docs/reference/executor.md)
