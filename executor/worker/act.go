@@ -107,14 +107,9 @@ func (r *run) write(a lifecycle.Action) error {
 }
 
 func (r *run) acquire() {
-	request, err := r.load()
-	if err != nil {
-		request = &r.brief // startChild will say what is wrong
-	}
-	share := r.w.o.Weight(*request)
 	r.start(func(ctx context.Context) message {
 		r.lined()
-		release, err := r.w.o.Pool.Acquire(ctx, share)
+		release, err := r.w.o.Pool.Acquire(ctx, r.share)
 		if err != nil {
 			<-ctx.Done() // replaced, or the worker ends
 			return message{event: lifecycle.Event{Kind: lifecycle.TimeUp}}

@@ -140,6 +140,7 @@ func (j *forgetful) Data(id string, s journal.State) (json.RawMessage, error) {
 func TestMemoryOfManyRuns(t *testing.T) {
 	const runs, most = 10_000, 1 << 20
 	w := running(t, brief{newServer()}, instant{}, &forgetful{data: map[string]map[journal.State]json.RawMessage{}})
+	w.o.MaxWaiting = 50 // as many goroutines at most in each batch
 	batch := func(name string, n int) uint64 {
 		for i := range n {
 			for w.Request(t.Context(), ask(fmt.Sprint(name, i))) != nil {
@@ -153,7 +154,7 @@ func TestMemoryOfManyRuns(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	before := batch("warm", 2000)
+	before := batch("warm", 3000)
 	after := batch("r", runs)
 	t.Logf("%d runs left %d bytes", runs, int64(after)-int64(before))
 	if after > before+most {

@@ -33,7 +33,10 @@ type fakeServer struct {
 	latency  time.Duration
 	// intercept may answer a write in the server's place.
 	intercept func(id string, r Result) (err error, taken bool)
-	writes    int
+	// carry brings a write to the store, or not, or later; nil: at once.
+	carry  func(store func() error) error
+	writes int
+	broken []string // what nobody may do, and somebody did
 }
 
 func newServer() *fakeServer {
@@ -83,6 +86,9 @@ func (s *fakeServer) Write(ctx context.Context, id string, r Result, create bool
 			return err
 		}
 	}
+	if s.carry != nil {
+		return s.carry(func() error { return s.store(id, r, create) })
+	}
 	return s.store(id, r, create)
 }
 
@@ -102,6 +108,9 @@ func (s *fakeServer) store(id string, r Result, create bool) error {
 		return ErrExists
 	case s.limit > 0 && size > s.limit:
 		return ErrTooLarge
+	}
+	if r.Status != StatusRunning && firstLine(old.Report) != firstLine(r.Report) {
+		s.broken = append(s.broken, fmt.Sprintf("%s was ended as %s by %q and is that of %q", id, r.Status, firstLine(r.Report), firstLine(old.Report)))
 	}
 	s.results[id] = r
 	s.history[id] = append(s.history[id], r.Status)
@@ -144,6 +153,7 @@ type fakeRunner struct {
 	// nil: nothing, and success after a second.
 	before   func(ctx context.Context, q queue.Request)
 	during   func(ctx context.Context, q queue.Request, s Sink) Outcome
+	silent   bool // does not tell of the child by itself
 	sweepErr error
 }
 
@@ -163,7 +173,9 @@ func (f *fakeRunner) Run(ctx context.Context, q queue.Request, s Sink) Outcome {
 	f.starts[q.ID]++
 	pid := 100 + len(f.starts)
 	f.mu.Unlock()
-	s.Started(pid, 7)
+	if !f.silent {
+		s.Started(pid, 7)
+	}
 	if f.during != nil {
 		o := f.during(ctx, q, s)
 		f.mu.Lock()

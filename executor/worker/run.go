@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lockforge/lockforge/executor/capacity"
 	"github.com/lockforge/lockforge/executor/journal"
 	"github.com/lockforge/lockforge/executor/lifecycle"
 	"github.com/lockforge/lockforge/executor/queue"
@@ -18,6 +19,7 @@ type run struct {
 	id    string
 	claim string        // the marker
 	brief queue.Request // without its arguments
+	share capacity.Weight
 
 	durable chan struct{} // closed when it is known whether the request was taken
 	refused error         // why not; nil for duplicates as well. Set before durable is closed
@@ -74,7 +76,7 @@ func (w *Worker) newRun(a accepted) *run {
 	r := &run{
 		w: w, id: a.Request.ID, claim: a.Claim, brief: a.Request, request: &a.Request,
 		durable: make(chan struct{}), over: make(chan struct{}), inbox: make(chan message),
-		takenAt: w.o.Now(), inLine: make(chan struct{}),
+		takenAt: w.o.Now(), inLine: make(chan struct{}), share: w.o.Weight(a.Request),
 	}
 	r.lined = sync.OnceFunc(func() { close(r.inLine) })
 	r.brief.Args = nil

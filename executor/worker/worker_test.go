@@ -648,6 +648,84 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
+// What a waiting run would hold is read again from the journal.
+func TestBigRequest(t *testing.T) {
+	simulated(t, func(t *testing.T, g *rig) {
+		recipe := strings.Repeat("x", 2*smallRequest)
+		var got string
+		g.runner.before = func(_ context.Context, q queue.Request) { got = q.Args["recipe"] }
+		g.boot()
+		q := ask("a")
+		q.Args["recipe"] = recipe
+		if err := g.Request(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		if got != recipe {
+			t.Errorf("the runner got %d bytes", len(got))
+		}
+	})
+}
+
+func TestRunnerThatStartsTwice(t *testing.T) {
+	simulated(t, func(t *testing.T, g *rig) {
+		var again error
+		g.runner.during = func(_ context.Context, _ queue.Request, s Sink) Outcome {
+			again = s.Starting()
+			return Outcome{Status: StatusSuccess}
+		}
+		g.boot()
+		g.request("a")
+		pass(time.Minute)
+		if again == nil {
+			t.Error("it may start again")
+		}
+		g.history("a", StatusRunning, StatusSuccess)
+	})
+}
+
+// A KILL between the decision to start and the child: what the next process
+// would have to end is known.
+func TestKillWhileStarting(t *testing.T) {
+	simulated(t, func(t *testing.T, g *rig) {
+		tell := make(chan Sink)
+		g.runner.silent = true
+		g.runner.during = func(_ context.Context, _ queue.Request, s Sink) Outcome {
+			tell <- s
+			time.Sleep(time.Hour)
+			return Outcome{Status: StatusCancelled}
+		}
+		g.boot()
+		g.request("a")
+		s := <-tell
+		g.kill("a")
+		s.Started(4711, 8)
+		synctest.Wait()
+		g.down()
+		g.boot()
+		pass(time.Hour)
+		g.history("a", StatusRunning, StatusCancelled)
+		if diff := cmp.Diff([]Orphan{{ID: "a", PID: 4711, StartTime: 8}}, g.runner.swept); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestSignalsThatMeanNothing(t *testing.T) {
+	simulated(t, func(t *testing.T, g *rig) {
+		g.boot()
+		g.request("a")
+		pass(100 * time.Millisecond)
+		for _, s := range []queue.Signal{{ID: "a", Name: "PAUSE"}, {ID: "../a", Name: queue.Kill}, {Name: queue.Kill}} {
+			if err := g.Signal(t.Context(), s); err != nil {
+				t.Errorf("%+v: %v", s, err)
+			}
+		}
+		pass(time.Minute)
+		g.history("a", StatusRunning, StatusSuccess)
+	})
+}
+
 func TestOptionsThatAreMissing(t *testing.T) {
 	if _, err := New(Options{}); err == nil || strings.Count(err.Error(), "is missing") != 5 {
 		t.Errorf("got %v", err)
