@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -29,7 +30,7 @@ const maxProblems = 50
 
 // reader takes nodes apart and collects what is wrong with them. What it
 // returns for a wrong node is a zero value.
-type reader struct{ problems []error }
+type reader struct{ problems []*Problem }
 
 func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
 	if len(r.problems) < maxProblems {
@@ -37,7 +38,17 @@ func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
 	}
 }
 
-func (r *reader) err() error { return errors.Join(r.problems...) }
+// err joins the problems in the order of the file.
+func (r *reader) err() error {
+	slices.SortStableFunc(r.problems, func(a, b *Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Text, b.Text))
+	})
+	var all []error
+	for _, p := range r.problems {
+		all = append(all, p)
+	}
+	return errors.Join(all...)
+}
 
 // fields are the values of a mapping by key.
 type fields map[string]*yaml.Node
