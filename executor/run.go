@@ -29,6 +29,7 @@ const usage = `executor runs DataHub ingestion in the bundled venvs of this imag
   executor plugins                           list the bundled plugins
   executor health FILE                       take a worker's heartbeat
   executor audit verify PATH...              check an audit trail
+  executor journal repair [--config FILE]    go on without what is damaged in it
   executor version                           say what this image was built from
 
 executor run:
@@ -93,6 +94,8 @@ func Run(ctx context.Context, p Process) int {
 		return p.serve(ctx, args[1:])
 	case "check":
 		return p.check(ctx, args[1:])
+	case "journal":
+		return p.journalState(args[1:])
 	case "audit":
 		return p.auditTrail(args[1:])
 	case "plugins":

@@ -13,6 +13,7 @@ import (
 	"github.com/lockforge/lockforge/executor/audit"
 	"github.com/lockforge/lockforge/executor/check"
 	"github.com/lockforge/lockforge/executor/config"
+	"github.com/lockforge/lockforge/executor/journal"
 	"github.com/lockforge/lockforge/executor/service"
 )
 
@@ -33,16 +34,16 @@ func (p Process) serve(ctx context.Context, args []string) int {
 	if err == nil {
 		err = errors.Join(s.Run(ctx), s.Close())
 	}
-	return p.ended(err)
+	return p.ended(err, service.Mask(c))
 }
 
 // ended prints why the executor ended, if that was no order, and returns its
 // exit code.
-func (p Process) ended(err error) int {
+func (p Process) ended(err error, mask func(string) string) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(p.Stderr, "error: %v\n", err)
+	fmt.Fprintf(p.Stderr, "error: %s\n", mask(err.Error()))
 	switch {
 	case errors.Is(err, service.ErrAuthentication):
 		fmt.Fprintln(p.Stderr, "hint: `executor check` says what is wrong with the credentials")
@@ -77,6 +78,9 @@ func (p Process) check(ctx context.Context, args []string) int {
 		defer release()
 	}
 	report := check.Run(ctx, check.List(in), time.Now)
+	if c != nil {
+		report = report.Masked(service.Mask(c))
+	}
 	write := report.Text
 	if format == "json" {
 		write = report.JSON
@@ -137,5 +141,31 @@ func (p Process) auditTrail(args []string) int {
 		return exitInternal
 	}
 	fmt.Fprintf(p.Stdout, "%d records in %d files, numbers %d to %d, head %s\n", report.Records, report.Files, report.First, report.Last, report.Head)
+	return exitOK
+}
+
+// journalState is `executor journal repair`: the way on for an executor whose
+// journal is damaged.
+func (p Process) journalState(args []string) int {
+	if len(args) == 0 || args[0] != "repair" {
+		return p.wrong("want `executor journal repair`")
+	}
+	file, _, err := parseServe("repair", args[1:])
+	if err != nil {
+		return p.wrong("%v", err)
+	}
+	c, _, err := config.Load(p.Env, file)
+	if err != nil {
+		return p.wrong("%v", err)
+	}
+	report, err := journal.Repair(service.JournalDir(c), journal.Options{})
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "error: %v\n", err)
+		return exitInternal
+	}
+	fmt.Fprintf(p.Stdout, "%d records are intact, %d places are lost\n", report.Records, len(report.Lost))
+	if report.Copy != "" {
+		fmt.Fprintf(p.Stdout, "the damaged file is %s\n", report.Copy)
+	}
 	return exitOK
 }

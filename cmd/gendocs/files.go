@@ -39,6 +39,8 @@ func generate() (map[string][]byte, error) {
 		reference + "/README.md":     referenceIndex(),
 		reference + "/manifest.md":   manifestPage,
 		reference + "/exit-codes.md": exitCodesPage(),
+		reference + "/executor.md":   executorPage(),
+		reference + "/metrics.md":    metricsPage(),
 	}
 	maps.Copy(files, commandPages(commands))
 	maps.Copy(files, rulePages(rules.Rules()))
@@ -54,6 +56,8 @@ func referenceIndex() []byte {
 		{"[manifest](manifest.md)", "every key of the YAML form"},
 		{"[rules](rules/README.md)", "what an image is judged by"},
 		{"[exit codes](exit-codes.md)", "how a process ends"},
+		{"[executor](executor.md)", "what the executor is configured with"},
+		{"[metrics](metrics.md)", "what the executor counts"},
 	})
 	return page.Bytes()
 }

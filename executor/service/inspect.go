@@ -14,7 +14,8 @@ import (
 // gives back what they took; what cannot be made is in the inputs' Err.
 func Inspect(ctx context.Context, c *config.Config, warnings []config.Warning, h Host) (in check.Inputs, close func() error) {
 	in = check.Inputs{Config: c, Warnings: warnings, Environ: h.Env}
-	s := &Service{config: c, host: h, log: c.Logs.Logger(h.Output), metrics: metrics.New(metrics.Options{})}
+	s := newService(c, h)
+	s.metrics = metrics.New(metrics.Options{})
 	if in.Err = s.openServer(ctx); in.Err != nil {
 		return in, s.Close
 	}

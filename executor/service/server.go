@@ -16,17 +16,19 @@ import (
 // the executor starts all the same.
 const firstAnswer = 10 * time.Second
 
+// noRetries is gms's way to say that nothing is repeated.
+const noRetries = -1
+
 func (s *Service) openServer(context.Context) (err error) {
 	if s.auth, err = auth.FromConfig(s.config.Auth.Credentials()); err != nil {
 		return fmt.Errorf("%w: %w", ErrAuthentication, err)
 	}
-	o := gms.Options{
-		URL: s.config.GMS.URL, Auth: s.auth, Roots: s.config.GMS.Roots,
-		Timeout: s.config.GMS.Timeout, Retries: s.config.GMS.Retries,
-	}
-	if s.gms, err = gms.New(o); err == nil {
-		o.Retries = -1
-		s.once, err = gms.New(o)
+	o := gms.Options{URL: s.config.GMS.URL, Auth: s.auth, Roots: s.config.GMS.Roots, Timeout: s.config.GMS.Timeout, Retries: noRetries}
+	if s.once, err = gms.New(o); err == nil {
+		if s.config.GMS.Retries > 0 {
+			o.Retries = s.config.GMS.Retries
+		}
+		s.gms, err = gms.New(o)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

@@ -77,7 +77,7 @@ type Service struct {
 // [ErrAuthentication] where the server does not let the executor in. A server
 // that does not answer is no error: it may come back.
 func Open(ctx context.Context, c *config.Config, h Host) (*Service, error) {
-	s := &Service{config: c, host: h, log: c.Logs.Logger(h.Output)}
+	s := newService(c, h)
 	for _, part := range []func(context.Context) error{
 		s.openState, s.openTrail, s.openJournal, s.openServer, s.openTracer,
 		s.openRunner, s.openWorker, s.openSources, s.openObserve, s.openMetrics,
@@ -87,6 +87,10 @@ func Open(ctx context.Context, c *config.Config, h Host) (*Service, error) {
 		}
 	}
 	return s, s.authenticate(ctx)
+}
+
+func newService(c *config.Config, h Host) *Service {
+	return &Service{config: c, host: h, log: c.Logs.Logger(masked{h.Output, Mask(c)})}
 }
 
 // Close gives back what Open took. Call it after Run.
@@ -137,8 +141,11 @@ func (s *Service) openTrail(context.Context) error {
 	return s.trail.Record(audit.ConfigLoaded("environment and file", digestOf(s.config.String())))
 }
 
+// JournalDir is where a service keeps its journal.
+func JournalDir(c *config.Config) string { return filepath.Join(c.State.Dir, "journal") }
+
 func (s *Service) openJournal(context.Context) error {
-	j, err := journal.Open(filepath.Join(s.config.State.Dir, "journal"), journal.Options{
+	j, err := journal.Open(JournalDir(s.config), journal.Options{
 		Keep: s.config.State.Keep, KeepIDs: s.config.State.KeepIDs,
 	})
 	if err != nil {
