@@ -145,7 +145,7 @@ func (x *simExecutor) act(id string, run *simRun, a Action) {
 		x.admit()
 	case Read:
 		run.readAt = x.w.now
-		x.send(id, run, func(simResult) Event { return Event{Kind: DidRead, Seen: x.w.server.see(id, x.name)} }, Event{Kind: DidRead}, "", false)
+		x.send(id, run, Event{Kind: DidRead}, func() Event { return Event{Kind: DidRead, Seen: x.w.server.see(id, x.name)} })
 	case Claim:
 		x.claim(id, run)
 	case Progress:
@@ -191,23 +191,27 @@ func (x *simExecutor) claim(id string, run *simRun) {
 }
 
 func (x *simExecutor) write(id string, run *simRun, status Status, create bool) {
-	x.send(id, run, func(r simResult) Event {
-		return Event{Kind: DidWrite, Answer: x.w.server.write(id, r, create)}
-	}, Event{Kind: DidWrite, Answer: Unknown}, status, create)
+	result := simResult{status: status, owner: x.name}
+	x.send(id, run, Event{Kind: DidWrite, Answer: Unknown}, func() Event {
+		return Event{Kind: DidWrite, Answer: x.w.server.write(id, result, create)}
+	})
 }
 
-func (x *simExecutor) send(id string, run *simRun, arrive func(simResult) Event, lost Event, status Status, _ bool) {
+// send has something arrive at the server. The answer is what came of it, or
+// lost.
+func (x *simExecutor) send(id string, run *simRun, lost Event, arrive func() Event) {
 	run.op++
 	op, life, e := run.op, x.life, lost
 	x.w.server.call(
-		func() { e = arrive(simResult{status: status, owner: x.name}) },
+		func() { e = arrive() },
 		func(ok bool) {
-			if x.life == life && x.up {
-				if !ok {
-					e = lost
-				}
-				x.answer(id, op, e)
+			if x.life != life || !x.up {
+				return
 			}
+			if !ok {
+				e = lost
+			}
+			x.answer(id, op, e)
 		})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -233,4 +234,30 @@ func until(t testing.TB, reached func() bool) {
 			t.Fatal("it did not come to pass")
 		}
 	}
+}
+
+// BenchmarkEnd is the time from the runner's return to the end of the run at
+// the server, over HTTP and with a real journal.
+func BenchmarkEnd(b *testing.B) {
+	stored := make(chan time.Time, 1)
+	peer := gmstest.Start(b, gmstest.Options{OnChange: func(c gmstest.Change) {
+		if strings.Contains(string(c.Value), worker.StatusSuccess) {
+			stored <- time.Now()
+		}
+	}})
+	returned := make(chan time.Time, 1)
+	r := &runner{run: func(context.Context, worker.Sink) worker.Outcome {
+		returned <- time.Now()
+		return worker.Outcome{Status: worker.StatusSuccess}
+	}}
+	w := executor(b, peer, r, nil)
+	var took []time.Duration
+	for b.Loop() {
+		request(b, peer, w, fmt.Sprint("r", len(took)))
+		start := <-returned
+		took = append(took, (<-stored).Sub(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }

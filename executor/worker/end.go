@@ -142,3 +142,25 @@ func (r *run) recordDelivered() error {
 	r.w.o.Observer.Delivered(r.brief, r.status, late)
 	return r.w.record(r.id, journal.Delivered, d)
 }
+
+// recordDropped says why a run is not ours.
+func (r *run) recordDropped() error {
+	d := done{Status: r.seen.Status, Note: "it ended as " + r.seen.Status}
+	switch {
+	case r.state.Fate == lifecycle.Overruled:
+		d.Note = "somebody else ended it at the server"
+	case r.seen.Status == StatusRunning:
+		d.Note = "somebody else has it: " + r.holder
+	case r.seen.Status == "":
+		d.Note = "the server has a result that cannot change"
+	}
+	event := AuditDropped
+	if r.state.Fate == lifecycle.Overruled {
+		event = AuditOverruled
+	} else {
+		r.w.o.Observer.Refused(r.brief, d.Note)
+	}
+	r.w.o.Log.Info("run dropped", "run", r.id, "why", d.Note)
+	r.w.audit(event, r, map[string]string{"why": d.Note})
+	return r.w.record(r.id, journal.Dropped, d)
+}
