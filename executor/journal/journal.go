@@ -152,7 +152,8 @@ func (j *Journal) open() (err error) {
 	j.f, err = openFile(j.path(fileName))
 	if errors.Is(err, fs.ErrNotExist) {
 		j.index = newIndex()
-		if err := j.rewrite(nil, false); err != nil {
+		// The directory may be as new as the file.
+		if err := errors.Join(j.rewrite(nil, false), syncDir(filepath.Dir(j.dir))); err != nil {
 			return err
 		}
 	} else if err != nil {
