@@ -9,13 +9,16 @@ ARCHES   := amd64 arm64
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w
 
-.PHONY: help setup build programs demo test unit wide bench generate verify lint clean
+.PHONY: help setup services build programs demo test unit wide bench generate verify lint clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## install what a fresh Debian machine with Go lacks
 	scripts/setup.sh
+
+services: setup # what tests of the executor talk to
+	scripts/services.sh
 
 programs: # the static programs that lockforge carries: unpack and executor
 	@for arch in $(ARCHES); do for p in unpack executor; do GOARCH=$$arch GOOS=linux go build -ldflags '$(LDFLAGS)' -o $(PROGRAMS)/$$p-linux-$$arch ./cmd/$$p || exit 1; done; done
@@ -27,7 +30,7 @@ build: programs ## leave bin/lockforge and bin/executor
 demo: setup build ## the main job: lock, build, sign, verify and run manifests/quickstart.yaml
 	scripts/demo.sh
 
-test: setup build ## everything that CI runs: lint, generated files, all tests with real parts
+test: setup services build ## everything that CI runs: lint, generated files, all tests with real parts
 	scripts/test.sh
 
 unit: ## tests that need no network, root or service

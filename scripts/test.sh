@@ -2,7 +2,8 @@
 # All that `make test` promises, after setup and build: formatting, generated
 # files, then every Go test once, with the real parts they ask for: wheels and
 # source archives (locked and fetched by lockforge itself), uv, runc, a
-# registry, skopeo and the stock cosign client. Arguments go to `go test`.
+# registry, skopeo and the stock cosign client; for the executor the DataHub
+# CLI in venvs, a Kafka broker, databases and moto. Arguments go to `go test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH=$PWD/.tools/bin:$PATH
@@ -29,6 +30,8 @@ export LOCKFORGE_WHEELS=$work/inputs/wheels
 export LOCKFORGE_SDISTS=$work/inputs/sdists
 LOCKFORGE_CLI_WHEEL=$(echo "$work"/inputs/wheels/acryl_datahub-*.whl)
 export LOCKFORGE_CLI_WHEEL
+scripts/venvs.sh "$work/venvs" "$(basename "$LOCKFORGE_CLI_WHEEL" | cut -d- -f2)"
+export LOCKFORGE_DATAHUB_VENVS=$work/venvs
 export LOCKFORGE_TEST_CACHE=$work/debian
 export LOCKFORGE_PROGRAM=$PWD/bin/lockforge
 export LOCKFORGE_LIVE=1
