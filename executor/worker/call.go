@@ -45,14 +45,14 @@ func (r *run) calling(limit time.Duration, lost lifecycle.Event, f func(context.
 }
 
 func (r *run) read() {
-	r.readAt = time.Now()
 	lost := lifecycle.Event{Kind: lifecycle.DidRead, Seen: lifecycle.Unreadable}
 	r.calling(r.claimLimit(), lost, func(ctx context.Context) message {
+		begun := time.Now()
 		result, found, err := r.w.o.Server.Result(ctx, r.id)
 		if err != nil {
 			return message{event: lost, failure: fmt.Errorf("reading the result: %w", err)}
 		}
-		return message{event: lifecycle.Event{Kind: lifecycle.DidRead, Seen: see(result, found, r.claim)}, seen: &result}
+		return message{event: lifecycle.Event{Kind: lifecycle.DidRead, Seen: see(result, found, r.claim)}, seen: &result, begun: begun}
 	})
 }
 

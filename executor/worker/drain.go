@@ -23,7 +23,7 @@ func (w *Worker) Drain(ctx context.Context, grace time.Duration) error {
 	defer cancel()
 	w.until(patience, func(s Stats) bool { return s.Running == 0 })
 	w.tell(ctx, lifecycle.Evict)
-	w.until(ctx, func(s Stats) bool { return s.Running == 0 && s.Waiting == 0 && w.untold() == 0 })
+	w.until(ctx, func(s Stats) bool { return s == Stats{} })
 	left := w.ids(func(r *run) bool { return !r.told })
 	stopped := make(chan struct{})
 	go func() {
@@ -66,11 +66,6 @@ func (w *Worker) tell(ctx context.Context, kind lifecycle.Kind) {
 			return
 		}
 	}
-}
-
-// untold is how many results the server does not have.
-func (w *Worker) untold() (n int) {
-	return len(w.ids(func(r *run) bool { return r.phase == lifecycle.Delivering && !r.told }))
 }
 
 // until waits for a state of affairs, or the end of ctx.

@@ -46,10 +46,10 @@ type run struct {
 	limit     *time.Timer
 
 	takenAt time.Time // by this process
-	readAt  time.Time
-	seen    Result // the last one read, without its report
-	holder  string // its first line
-	resumed bool   // by a later process
+	readAt  time.Time // when the last read was sent
+	seen    Result    // what it read, without its report
+	holder  string    // its first line
+	resumed bool      // by a later process
 	startMS int64
 	endedAt time.Time
 	outcome *Outcome
@@ -68,6 +68,7 @@ type message struct {
 	outcome *Outcome   // with Exited
 	process *process   // with HasStarted
 	seen    *Result    // with DidRead
+	begun   time.Time  // with DidRead: when
 	failure error      // what the server said
 	reply   chan error // of capacity 1; nil: nobody waits
 }
@@ -183,7 +184,7 @@ func (r *run) take(m message) error {
 		r.slot = m.release
 	case lifecycle.DidRead:
 		if m.seen != nil {
-			r.seen, r.holder = *m.seen, firstLine(m.seen.Report)
+			r.seen, r.holder, r.readAt = *m.seen, firstLine(m.seen.Report), m.begun
 			r.seen.Report, r.seen.Structured = "", nil
 		}
 	case lifecycle.HasStarted:

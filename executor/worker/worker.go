@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/lockforge/lockforge/executor/journal"
@@ -55,6 +56,9 @@ func New(o Options) (*Worker, error) {
 		if option.missing {
 			errs = append(errs, fmt.Errorf("making a worker: Options.%s is missing", option.name))
 		}
+	}
+	if strings.ContainsAny(o.Instance+o.Version, "\r\n") {
+		errs = append(errs, errors.New("making a worker: Options.Instance and Version are part of one line"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -158,7 +162,7 @@ func (w *Worker) Running() []string {
 type Stats struct {
 	Waiting     int // accepted, and not known to be ours
 	Running     int // with the runner
-	Undelivered int // ended; the server does not have the result
+	Undelivered int // ended; the server has not taken the result
 }
 
 // Stats returns them as of now.
@@ -170,7 +174,9 @@ func (w *Worker) Stats() (s Stats) {
 		case lifecycle.Waiting, lifecycle.Claiming:
 			s.Waiting++
 		case lifecycle.Delivering:
-			s.Undelivered++
+			if !r.told {
+				s.Undelivered++
+			}
 		default:
 			s.Running++
 		}

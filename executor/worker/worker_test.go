@@ -218,6 +218,14 @@ func TestOptionsThatAreMissing(t *testing.T) {
 	if _, err := New(Options{}); err == nil || strings.Count(err.Error(), "is missing") != 5 {
 		t.Errorf("got %v", err)
 	}
+	g := newRig(t)
+	g.options = func(o *Options) { o.Instance = "two\nlines" }
+	if err := g.tryBoot(); err == nil || !strings.Contains(err.Error(), "one line") {
+		t.Errorf("got %v", err)
+	}
+	if err := g.mortal.j.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestBackoff(t *testing.T) {
