@@ -93,6 +93,26 @@ func (p *Topic) Write(records ...*kgo.Record) error {
 	return p.client.ProduceSync(ctx, records...).FirstErr()
 }
 
+// DeleteBefore deletes the records of a partition below an offset, as
+// retention does.
+func (p *Topic) DeleteBefore(partition int32, offset int64) error {
+	request := kmsg.NewPtrDeleteRecordsRequest()
+	request.TimeoutMillis = int32(callLimit.Milliseconds())
+	topic := kmsg.NewDeleteRecordsRequestTopic()
+	topic.Topic = p.Name
+	at := kmsg.NewDeleteRecordsRequestTopicPartition()
+	at.Partition, at.Offset = partition, offset
+	topic.Partitions = append(topic.Partitions, at)
+	request.Topics = append(request.Topics, topic)
+	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
+	defer cancel()
+	response, err := request.RequestWith(ctx, p.client)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(response.Topics[0].Partitions[0].ErrorCode)
+}
+
 // Committed returns the offsets that a group committed, by partition.
 func (p *Topic) Committed(t testing.TB, group string) map[int32]int64 {
 	t.Helper()

@@ -41,25 +41,19 @@ func TestSurvivesTheBrokersDeath(t *testing.T) {
 	if err := source.Check(ctx); err == nil || time.Since(dead) > 15*time.Second {
 		t.Errorf("Check of a dead broker after %v: %v", time.Since(dead), err)
 	}
-	t.Logf("check fails %v after", time.Since(dead))
 	if err := w.broker.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("restarted %v after", time.Since(dead))
 	ids = append(ids, w.put("after", 2, 50)...)
-	t.Logf("written %v after", time.Since(dead))
 	k.await(t, ids...)
 	w.awaitCommitted(o, map[int32]int64{0: 75, 1: 75})
-	t.Logf("all taken and committed %v after", time.Since(dead))
 	if source.LastPoll().Before(dead) {
 		t.Error("last poll stands still")
 	}
 	if err := source.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	t.Logf("checked %v after", time.Since(dead))
 	stop()
-	t.Logf("stopped %v after", time.Since(dead))
 }
 
 // The variables that make the test binary a consumer of its own.

@@ -30,8 +30,8 @@ type settings struct {
 
 // known says what each property does.
 var known = map[string]func(*settings, string) error{
-	"bootstrap.servers":    func(s *settings, v string) error { s.brokers = split(v); return nil },
-	"metadata.broker.list": func(s *settings, v string) error { s.brokers = split(v); return nil },
+	"bootstrap.servers":    brokers,
+	"metadata.broker.list": brokers,
 	"group.id":             text(func(s *settings) *string { return &s.group }),
 	"auto.offset.reset":    start,
 	"client.id":            option(func(s *settings, v string) { s.connect = append(s.connect, kgo.ClientID(v)) }),
@@ -149,15 +149,22 @@ func (s *settings) note(name string) {
 	s.notes = append(s.notes, fmt.Sprintf("property %q is unknown and has no effect", name))
 }
 
-// split splits a list of brokers or the like at its commas.
+// brokers takes addresses, with or without the protocol that librdkafka allows
+// before them.
+func brokers(s *settings, list string) error {
+	s.brokers = split(list)
+	for i, broker := range s.brokers {
+		if _, address, ok := strings.Cut(broker, "://"); ok {
+			s.brokers[i] = address
+		}
+	}
+	return nil
+}
+
 func split(list string) []string {
 	var out []string
 	for item := range strings.SplitSeq(list, ",") {
-		item = strings.TrimSpace(item)
-		if _, address, ok := strings.Cut(item, "://"); ok { // librdkafka allows a protocol there
-			item = address
-		}
-		if item != "" {
+		if item = strings.TrimSpace(item); item != "" {
 			out = append(out, item)
 		}
 	}
