@@ -9,6 +9,7 @@ import json
 import math
 import os
 import sys
+import threading
 
 
 class Problem(Exception):
@@ -17,16 +18,32 @@ class Problem(Exception):
         self.stage, self.reason = stage, reason
 
 
+# How long a stage may take, in seconds. Drivers bound neither logins nor
+# statements alike, and some try again for many minutes.
+LIMITS = {"connect": 60}
+answer = None
+
+
 def main():
+    global answer
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
         asked = json.load(sys.stdin)
-        result = {"value": ask(asked)}
+        # The database should end the statement, and say so, before.
+        LIMITS["statement"] = asked["timeout"] + 5
+        finish({"value": ask(asked)})
     except Problem as e:
-        result = {"stage": e.stage, "reason": e.reason}
+        finish({"stage": e.stage, "reason": e.reason})
     except Exception as e:
-        result = {"stage": "setup", "reason": describe(e)}
+        finish({"stage": "setup", "reason": describe(e)})
+
+
+finishing = threading.Lock()
+
+
+def finish(result):
+    finishing.acquire()  # for ever: the first answer counts
     json.dump(result, answer)
     answer.close()
     # Threads of drivers must not hold up what has its answer.
@@ -39,12 +56,21 @@ def describe(e):
 
 
 def staged(stage, call):
+    timer = None
+    if stage in LIMITS:
+        late = {"stage": "time" if stage == "statement" else stage, "reason": f"no answer within {LIMITS[stage]:g} s"}
+        timer = threading.Timer(LIMITS[stage], finish, [late])
+        timer.daemon = True
+        timer.start()
     try:
         return call()
     except Problem:
         raise
     except Exception as e:
         raise Problem(stage, describe(e))
+    finally:
+        if timer:
+            timer.cancel()
 
 
 def ask(asked):

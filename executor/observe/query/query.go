@@ -26,7 +26,7 @@ var helper string
 const (
 	// startTime is what the program gets on top of the statement's timeout,
 	// to import the connector and to log in.
-	startTime = 90 * time.Second
+	startTime = 2 * time.Minute
 	// grace is the time between SIGTERM and SIGKILL: there is nothing to save.
 	grace = 2 * time.Second
 	// drain bounds the wait for output after the program's end.
