@@ -28,6 +28,7 @@ type evaluator struct {
 	server    Server
 	warehouse Warehouse // nil: there is none
 	file      *File
+	timeout   func(source string) time.Duration
 }
 
 // evaluate never fails: what goes wrong is the result.
@@ -69,8 +70,12 @@ func (e evaluator) sql(ctx context.Context, m Monitor, before state) (Result, er
 		return Result{}, fail(NoSuchPlatform, "this executor was not given a way to reach warehouses")
 	}
 	connection := e.file.Connections[m.Connection]
+	timeout := m.Timeout
+	if timeout == 0 {
+		timeout = e.timeout(connection.Source)
+	}
 	answer, err := e.warehouse.Number(ctx, query.Query{
-		Source: connection.Source, Config: connection.Config, Statement: m.Statement, Timeout: m.Timeout,
+		Source: connection.Source, Config: connection.Config, Statement: m.Statement, Timeout: timeout,
 	})
 	if err != nil {
 		var failed *query.Error

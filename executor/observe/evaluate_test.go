@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,12 +57,17 @@ func (s *server) Propose(_ context.Context, p gms.Proposal) error {
 
 // warehouse answers with one number after the other.
 type warehouse struct {
-	answers []float64
-	err     error
-	slow    time.Duration
+	answers  []float64
+	err      error
+	slow     time.Duration
+	mu       sync.Mutex
+	timeouts []time.Duration // it was given
 }
 
-func (w *warehouse) Number(ctx context.Context, _ query.Query) (query.Answer, error) {
+func (w *warehouse) Number(ctx context.Context, q query.Query) (query.Answer, error) {
+	w.mu.Lock()
+	w.timeouts = append(w.timeouts, q.Timeout)
+	w.mu.Unlock()
 	select {
 	case <-time.After(w.slow):
 	case <-ctx.Done():
@@ -70,6 +76,8 @@ func (w *warehouse) Number(ctx context.Context, _ query.Query) (query.Answer, er
 	if w.err != nil {
 		return query.Answer{}, w.err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	v := w.answers[0]
 	if len(w.answers) > 1 {
 		w.answers = w.answers[1:]
@@ -231,6 +239,20 @@ func TestStatementsAndTheirChange(t *testing.T) {
 			t.Errorf("native %v", native)
 		}
 	})
+}
+
+func TestTimeoutsOfStatements(t *testing.T) {
+	for monitor, want := range map[string]time.Duration{sqlMonitor: 7 * time.Second, sqlMonitor + ", timeout: 9s": 9 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &warehouse{answers: []float64{1}}
+			run(t, observe.Options{File: file(t, monitor), Server: &server{}, Warehouse: w, Timeout: func(source string) time.Duration {
+				return map[string]time.Duration{"mysql": 7 * time.Second}[source]
+			}}, 61*time.Second)
+			if diff := cmp.Diff([]time.Duration{want}, w.timeouts); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", monitor, diff)
+			}
+		})
+	}
 }
 
 func TestErrorsOfTheWarehouse(t *testing.T) {

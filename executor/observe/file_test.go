@@ -109,9 +109,6 @@ func TestLoad(t *testing.T) {
 		if want[i].MaxAge == 0 {
 			want[i].MaxAge = observe.DefaultMaxAge
 		}
-		if want[i].Timeout == 0 {
-			want[i].Timeout = observe.DefaultTimeout
-		}
 	}
 	if diff := cmp.Diff(want, got.Monitors, cmpopts.IgnoreUnexported(observe.Schedule{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -161,7 +158,7 @@ monitors:
 		"line 17, column 117: schedule:", `want a number, not ".inf"`,
 		"line 18, column 120: schedule: this never comes", "line 18, column 5: want either within or since_last_check", "line 18, column 5: the assertion has a monitor in line 17 already",
 		`unknown time zone "Nowhere/City"`, "line 19, column 5: want either within or since_last_check",
-		"the time zone is missing", `there is no connection "c"`, "statement: want a SELECT", "want a time span from 1s to 1h0m0s", `"nearly" is none of`,
+		"the time zone is missing", `there is no connection "c"`, "statement: want a SELECT", "want a time span from 1s to 24h0m0s", `"nearly" is none of`,
 		"kind is there twice", `"beauty" is none of`, `"odd" is none of`, `want true or false, not "maybe"`, `unknown key "columns"`,
 		"want a list, not a mapping", `want a text, not "3"`, `"dance" is none of`, `want keys and values, not "7"`, "line 21, column 5: field is missing",
 	} {

@@ -45,7 +45,7 @@ const (
 	DefaultMaxAge = 48 * time.Hour
 	// DefaultTimeout bounds a statement, as upstream does.
 	DefaultTimeout = 600 * time.Second
-	maxTimeout     = time.Hour
+	maxTimeout     = 24 * time.Hour
 )
 
 // Monitor is one entry of the file.
@@ -75,9 +75,9 @@ type Monitor struct {
 	Columns       []Column // for schema
 	Compatibility Compatibility
 
-	Connection string // name of one, for sql
-	Statement  string // one SELECT
-	Timeout    time.Duration
+	Connection string        // name of one, for sql
+	Statement  string        // one SELECT
+	Timeout    time.Duration // 0: what the service has for the source
 }
 
 // Column is an expected field. Type is DataHub's, in upper case, or "" for any.

@@ -32,7 +32,7 @@ var (
 )
 
 func (r *reader) monitor(n *yaml.Node, connections map[string]Connection) Monitor {
-	m := Monitor{Line: n.Line, Timeout: DefaultTimeout, MaxAge: DefaultMaxAge}
+	m := Monitor{Line: n.Line, MaxAge: DefaultMaxAge}
 	if n.Kind != yaml.MappingNode {
 		r.wrong(n, "want keys and values, not %s", describe(n))
 		return m
@@ -125,7 +125,7 @@ func (r *reader) measure(n *yaml.Node, found fields, m *Monitor, connections map
 		m.Metric = choice(r, found["metric"], allMetrics()...)
 	case SQL:
 		r.required(n, found, "connection", "statement")
-		m.Timeout = r.duration(found["timeout"], DefaultTimeout, maxTimeout)
+		m.Timeout = r.duration(found["timeout"], 0, maxTimeout)
 		if node := found["connection"]; node != nil {
 			m.Connection = r.text(node)
 			if _, ok := connections[m.Connection]; !ok {

@@ -32,7 +32,10 @@ type Options struct {
 	Warehouse Warehouse // nil: monitors of kind sql end in ERROR
 	// Dir is where states are kept; it is made if absent.
 	Dir     string
-	Workers int              // 0 is DefaultWorkers
+	Workers int // 0 is DefaultWorkers
+	// Timeout bounds the statements of monitors that have no timeout, by the
+	// source type of their connection; nil is DefaultTimeout for all.
+	Timeout func(source string) time.Duration
 	Now     func() time.Time // nil is time.Now
 	// Observed hears of every evaluation, and of trouble with its state or its
 	// delivery; nil is nobody. It is called from several goroutines.
@@ -86,8 +89,11 @@ func New(o Options) (*Service, error) {
 	if o.Observed == nil {
 		o.Observed = func(Observation) {}
 	}
+	if o.Timeout == nil {
+		o.Timeout = func(string) time.Duration { return DefaultTimeout }
+	}
 	s := &Service{
-		o: o, e: evaluator{server: o.Server, warehouse: o.Warehouse, file: o.File},
+		o: o, e: evaluator{server: o.Server, warehouse: o.Warehouse, file: o.File, timeout: o.Timeout},
 		history: history{o.Dir}, slots: make(chan struct{}, o.Workers),
 	}
 	for _, m := range o.File.Monitors {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockforge/lockforge/executor/gms"
 	"github.com/lockforge/lockforge/executor/report"
 )
 
@@ -144,6 +145,33 @@ func TestFitIndentsAsUpstreamDoes(t *testing.T) {
 		got, _, _ := strings.Cut(section, "\n\n~~~~")
 		if diff := cmp.Diff(want.String(), got); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", compact, diff)
+		}
+	}
+}
+
+// What Fit returns stays within the budget as the client really sends it.
+func TestFitCountsWhatTheClientSends(t *testing.T) {
+	m := masker(t, nil)
+	document := []byte(`{"text":"` + strings.Repeat(`é✅😀 \"<&>\\ `, 5000) + `"}`)
+	for _, budget := range []int{8 << 10, 64 << 10, 512 << 10, 4 << 20} {
+		p := report.Parts{
+			Summary: summary(), Structured: report.Document{JSON: document}, Mask: m,
+			Logs: lines("\"é✅😀\"\\<&>\x00\x7f\t\u2028", 100_000),
+		}
+		text, structured := p.Fit(budget)
+		value, err := json.Marshal(map[string]any{
+			"status": report.Failure, "report": text, "startTimeMs": time.Now().UnixMilli(), "durationMs": 1 << 40,
+			"structuredReport": map[string]string{"type": "RUN_INGEST", "serializedValue": string(structured), "contentType": "application/json"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := gms.RunProposal("00000000-0000-4000-8000-000000000001", gms.ResultAspect, value).Encode(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(body) > budget || len(body) < budget/2 {
+			t.Errorf("budget %d: the body has %d bytes", budget, len(body))
 		}
 	}
 }
