@@ -1,0 +1,52 @@
+package integration_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// lives is how often the executor is killed at a random moment.
+const lives = 100
+
+// TestExecutorIsKilled kills the executor again and again while runs come,
+// go on, end and are cancelled.
+func TestExecutorIsKilled(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	var ids []string
+	for life := range lives {
+		for range random.IntN(3) {
+			id := fmt.Sprintf("run-%03d", len(ids))
+			ids = append(ids, id)
+			p.request(id, act{
+				MS: random.IntN(400), Exit: random.IntN(4) / 3, Detach: random.IntN(5) == 0, Stubborn: random.IntN(8) == 0,
+				Password: []string{"", "${DB_PASSWORD}"}[random.IntN(2)],
+			})
+		}
+		e := p.start("LOCKFORGE_EXECUTOR_TASK_GRACE=0.2")
+		if len(ids) > 0 && random.IntN(3) == 0 {
+			p.gms.Signal(ids[len(ids)-1-random.IntN(min(3, len(ids)))], "KILL", "")
+		}
+		if life%10 == 0 {
+			e.serving() // some live longer than it takes to start, whatever the load
+		}
+		time.Sleep(time.Duration(random.IntN(500)) * time.Millisecond)
+		if e.over() {
+			t.Fatalf("in life %d the executor ended by itself:\n%s", life, tail(e.said.String()))
+		}
+		e.kill()
+	}
+	e := p.start()
+	for _, id := range ids {
+		p.final(id, 30*time.Second)
+	}
+	e.drain()
+	t.Logf("%d runs over %d kills: %v", len(ids), lives, p.settled(ids...))
+	p.trail()
+	p.noSecret()
+}
