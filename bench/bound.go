@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/lockforge/lockforge/bench/measure"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -23,27 +24,27 @@ const cores = 2
 // lowerBound does the least that any builder of the image must do: unzip and
 // check the union of wheels once, compile its bytecode on both cores and
 // compress the result with the fastest library at hand.
-func lowerBound(ctx context.Context, o options, in *input) (sample, error) {
+func lowerBound(ctx context.Context, o options, in *input) (measure.Sample, error) {
 	tree := boundDir(o)
 	if err := o.setAside(tree); err != nil {
-		return sample{}, err
+		return measure.Sample{}, err
 	}
-	unzip, err := timed(func() error { return unzipAll(in, tree) })
+	unzip, err := measure.Timed(func() error { return unzipAll(in, tree) })
 	if err != nil {
-		return sample{}, err
+		return measure.Sample{}, err
 	}
 	// Files that no interpreter of this version can compile make compileall
 	// exit with 1; that is no fault of the measurement.
-	compile, err := command(ctx, "sh", "-c", `"$1" -m compileall -q -j2 --invalidation-mode unchecked-hash "$2" >/dev/null || true`, "sh", o.python, tree).run()
+	compile, err := measure.NewCommand(ctx, "sh", "-c", `"$1" -m compileall -q -j2 --invalidation-mode unchecked-hash "$2" >/dev/null || true`, "sh", o.python, tree).Run()
 	if err != nil {
-		return sample{}, err
+		return measure.Sample{}, err
 	}
 	var size int64
-	compress, err := timed(func() (err error) { size, err = compressTree(tree); return err })
+	compress, err := measure.Timed(func() (err error) { size, err = compressTree(tree); return err })
 	if err != nil {
-		return sample{}, err
+		return measure.Sample{}, err
 	}
-	total := unzip.plus(compile).plus(compress)
+	total := unzip.Plus(compile).Plus(compress)
 	total.Bytes = size
 	return total, nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/lockforge/lockforge/bench/measure"
 )
 
 // buildState matches the parts of a cache directory that a build makes; the
@@ -40,7 +42,7 @@ func measureBuild(ctx context.Context, o options, in *input, r *results) error {
 	}
 	metadataFile := filepath.Join(o.work, "metadata.json")
 	args := []string{"build", in.manifest, "-o", "oci:" + imageDir(o), "--cache-dir", in.cache, "--metadata-file", metadataFile, "--quiet"}
-	cold, err := command(ctx, o.lockforge, args...).run()
+	cold, err := measure.NewCommand(ctx, o.lockforge, args...).Run()
 	if err != nil {
 		return err
 	}
@@ -54,10 +56,10 @@ func measureBuild(ctx context.Context, o options, in *input, r *results) error {
 	}
 	r.Stages = append(r.Stages, made.Stages)
 
-	warm := command(ctx, o.lockforge, args...)
+	warm := measure.NewCommand(ctx, o.lockforge, args...)
 	const nowhere = "http://127.0.0.1:9"
 	warm.Env = append(os.Environ(), "HTTP_PROXY="+nowhere, "HTTPS_PROXY="+nowhere, "ALL_PROXY="+nowhere)
-	again, err := warm.run()
+	again, err := warm.Run()
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/lockforge/lockforge/bench/measure"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/store"
 )
@@ -32,12 +33,12 @@ func prepare(ctx context.Context, o options) (*input, error) {
 		return nil, err
 	}
 	lockFile := in.manifest + ".lock"
-	if _, err := command(ctx, o.lockforge, "lock", in.manifest, "--check", "--cache-dir", in.cache).run(); err != nil {
-		if _, err := command(ctx, o.lockforge, "lock", in.manifest, "--cache-dir", in.cache).run(); err != nil {
+	if _, err := measure.NewCommand(ctx, o.lockforge, "lock", in.manifest, "--check", "--cache-dir", in.cache).Run(); err != nil {
+		if _, err := measure.NewCommand(ctx, o.lockforge, "lock", in.manifest, "--cache-dir", in.cache).Run(); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := command(ctx, o.lockforge, "fetch", in.manifest, "--cache-dir", in.cache).run(); err != nil {
+	if _, err := measure.NewCommand(ctx, o.lockforge, "fetch", in.manifest, "--cache-dir", in.cache).Run(); err != nil {
 		return nil, err
 	}
 	l, err := lock.Read(lockFile)

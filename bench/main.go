@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+
+	"github.com/lockforge/lockforge/bench/measure"
 )
 
 type options struct {
@@ -60,19 +62,19 @@ func run(ctx context.Context, o options) error {
 	defer os.RemoveAll(o.aside())
 	var r results
 	for range o.runs {
-		if err := measure(ctx, o, in, &r); err != nil {
+		if err := takeSamples(ctx, o, in, &r); err != nil {
 			return err
 		}
 	}
 	bars := r.bars()
 	if o.json {
 		return json.NewEncoder(os.Stdout).Encode(struct {
-			Samples results `json:"samples"`
-			Bars    []bar   `json:"bars"`
+			Samples results       `json:"samples"`
+			Bars    []measure.Bar `json:"bars"`
 		}{r, bars})
 	}
 	r.print(os.Stdout)
-	if missed := printBars(os.Stdout, bars); missed > 0 {
+	if missed := measure.PrintBars(os.Stdout, bars); missed > 0 {
 		return fmt.Errorf("%d of %d bars missed", missed, len(bars))
 	}
 	return nil
@@ -99,9 +101,9 @@ func (o options) setAside(paths ...string) error {
 	return nil
 }
 
-// measure takes one sample of everything, alternating, so that a noisy spell
+// takeSamples takes one sample of everything, alternating, so that a noisy spell
 // of the machine hits all kinds of samples alike.
-func measure(ctx context.Context, o options, in *input, r *results) error {
+func takeSamples(ctx context.Context, o options, in *input, r *results) error {
 	bound, err := lowerBound(ctx, o, in)
 	if err != nil {
 		return fmt.Errorf("measuring the lower bound: %w", err)

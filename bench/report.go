@@ -4,55 +4,46 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/lockforge/lockforge/bench/measure"
 )
 
 // results are the raw samples, in the order they were taken.
 type results struct {
-	Bound            []sample  `json:"lowerBound"`
-	BaselineCompiled []sample  `json:"baselineCompiled"`
-	BaselinePlain    []sample  `json:"baselinePlain"`
-	Cold             []sample  `json:"cold"`
-	Warm             []sample  `json:"warm"`
-	Stages           [][]stage `json:"stages"`
-	Tree             []int64   `json:"tree"`  // bytes of the image's Python tree
-	Union            []int64   `json:"union"` // bytes of the union of unpacked wheels with bytecode
-	StartBytecode    []float64 `json:"startBytecode"`
-	StartPlain       []float64 `json:"startPlain"`
+	Bound            []measure.Sample `json:"lowerBound"`
+	BaselineCompiled []measure.Sample `json:"baselineCompiled"`
+	BaselinePlain    []measure.Sample `json:"baselinePlain"`
+	Cold             []measure.Sample `json:"cold"`
+	Warm             []measure.Sample `json:"warm"`
+	Stages           [][]stage        `json:"stages"`
+	Tree             []int64          `json:"tree"`  // bytes of the image's Python tree
+	Union            []int64          `json:"union"` // bytes of the union of unpacked wheels with bytecode
+	StartBytecode    []float64        `json:"startBytecode"`
+	StartPlain       []float64        `json:"startPlain"`
 }
 
-// bar is one figure that has to stay at or below a limit. A limit of 0 means
-// that the figure is only reported.
-type bar struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Limit float64 `json:"limit,omitempty"`
-	Unit  string  `json:"unit"`
-}
-
-func (b bar) met() bool { return b.Limit == 0 || b.Value <= b.Limit }
-
-func (r results) bars() []bar {
-	cold := median(walls(r.Cold))
-	mib := func(samples []sample, of func(sample) int64) float64 {
+func (r results) bars() []measure.Bar {
+	cold := measure.Median(walls(r.Cold))
+	mib := func(samples []measure.Sample, of func(measure.Sample) int64) float64 {
 		var peak int64
 		for _, s := range samples {
 			peak = max(peak, of(s))
 		}
 		return float64(peak) / (1 << 20)
 	}
-	return []bar{
-		{"cold build / baseline with bytecode", cold / median(walls(r.BaselineCompiled)), 0.6, "x"},
-		{"cold build / baseline without bytecode", cold / median(walls(r.BaselinePlain)), 0, "x"},
-		{"cold build / lower bound", cold / median(walls(r.Bound)), 2.0, "x"},
-		{"no-op build", median(walls(r.Warm)), 1, "s"},
-		{"Python tree / union of wheels with bytecode", float64(median(r.Tree)) / float64(median(r.Union)), 1.05, "x"},
-		{"peak memory of the CLI", mib(r.Cold, func(s sample) int64 { return s.RSS }), 300, "MiB"},
-		{"peak memory of the engine", mib(r.Cold, func(s sample) int64 { return s.ChildRSS }), 1024, "MiB"},
-		{"datahub version with / without bytecode", median(r.StartBytecode) / median(r.StartPlain), 0.5, "x"},
+	return []measure.Bar{
+		measure.AtMost("cold build / baseline with bytecode", cold/measure.Median(walls(r.BaselineCompiled)), 0.6, "x"),
+		measure.Reported("cold build / baseline without bytecode", cold/measure.Median(walls(r.BaselinePlain)), "x"),
+		measure.AtMost("cold build / lower bound", cold/measure.Median(walls(r.Bound)), 2.0, "x"),
+		measure.AtMost("no-op build", measure.Median(walls(r.Warm)), 1, "s"),
+		measure.AtMost("Python tree / union of wheels with bytecode", float64(measure.Median(r.Tree))/float64(measure.Median(r.Union)), 1.05, "x"),
+		measure.AtMost("peak memory of the CLI", mib(r.Cold, func(s measure.Sample) int64 { return s.RSS }), 300, "MiB"),
+		measure.AtMost("peak memory of the engine", mib(r.Cold, func(s measure.Sample) int64 { return s.ChildRSS }), 1024, "MiB"),
+		measure.AtMost("datahub version with / without bytecode", measure.Median(r.StartBytecode)/measure.Median(r.StartPlain), 0.5, "x"),
 	}
 }
 
-func walls(samples []sample) []float64 {
+func walls(samples []measure.Sample) []float64 {
 	w := make([]float64, len(samples))
 	for i, s := range samples {
 		w[i] = s.Wall
@@ -60,17 +51,11 @@ func walls(samples []sample) []float64 {
 	return w
 }
 
-func median[T int64 | float64](values []T) T {
-	sorted := slices.Clone(values)
-	slices.Sort(sorted)
-	return sorted[len(sorted)/2]
-}
-
 func (r results) print(w io.Writer) {
 	fmt.Fprintf(w, "%-28s %8s %8s %9s %9s %10s\n", "sample", "wall s", "cpu s", "rss MiB", "child MiB", "result MB")
 	for _, row := range []struct {
 		name    string
-		samples []sample
+		samples []measure.Sample
 	}{
 		{"lower bound", r.Bound},
 		{"baseline with bytecode", r.BaselineCompiled},
@@ -99,21 +84,4 @@ func megabytes(values []int64) []int64 {
 		mb[i] /= 1e6
 	}
 	return mb
-}
-
-// printBars prints every bar and returns how many are missed.
-func printBars(w io.Writer, bars []bar) int {
-	missed := 0
-	for _, b := range bars {
-		verdict := "reported"
-		switch {
-		case !b.met():
-			verdict = fmt.Sprintf("MISSED, limit %.2f", b.Limit)
-			missed++
-		case b.Limit > 0:
-			verdict = fmt.Sprintf("met, limit %.2f", b.Limit)
-		}
-		fmt.Fprintf(w, "%-46s %8.2f %-4s %s\n", b.Name, b.Value, b.Unit, verdict)
-	}
-	return missed
 }

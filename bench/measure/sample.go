@@ -1,4 +1,5 @@
-package main
+// Package measure takes samples of commands, and holds figures to bars.
+package measure
 
 import (
 	"bytes"
@@ -13,8 +14,8 @@ import (
 	"time"
 )
 
-// sample is one measurement of a command and everything it started.
-type sample struct {
+// Sample is one measurement of a command and everything it started.
+type Sample struct {
 	Wall     float64 `json:"wall"`               // seconds
 	CPU      float64 `json:"cpu"`                // user and system seconds of all processes waited for
 	RSS      int64   `json:"rss"`                // bytes, peak of the command itself, polled
@@ -22,8 +23,9 @@ type sample struct {
 	Bytes    int64   `json:"bytes,omitempty"`    // size of the result
 }
 
-func (s sample) plus(other sample) sample {
-	return sample{
+// Plus is s and then another: times and sizes add up, peaks do not.
+func (s Sample) Plus(other Sample) Sample {
+	return Sample{
 		Wall:     s.Wall + other.Wall,
 		CPU:      s.CPU + other.CPU,
 		RSS:      max(s.RSS, other.RSS),
@@ -32,42 +34,44 @@ func (s sample) plus(other sample) sample {
 	}
 }
 
-type runner struct{ *exec.Cmd }
+// Command is a command whose run is measured.
+type Command struct{ *exec.Cmd }
 
-func command(ctx context.Context, name string, args ...string) runner {
-	return runner{exec.CommandContext(ctx, name, args...)}
+// NewCommand is exec.CommandContext.
+func NewCommand(ctx context.Context, name string, args ...string) Command {
+	return Command{exec.CommandContext(ctx, name, args...)}
 }
 
-// run executes the command and takes its measure. An error holds its output.
-func (r runner) run() (sample, error) {
+// Run executes the command and takes its measure. An error holds its output.
+func (c Command) Run() (Sample, error) {
 	var output bytes.Buffer
-	if r.Stdout == nil {
-		r.Stdout = &output
+	if c.Stdout == nil {
+		c.Stdout = &output
 	}
-	r.Stderr = &output
+	c.Stderr = &output
 	start := time.Now()
-	if err := r.Start(); err != nil {
-		return sample{}, err
+	if err := c.Start(); err != nil {
+		return Sample{}, err
 	}
 	stop := make(chan struct{})
-	peaks := make(chan sample)
-	go func() { peaks <- watch(r.Process.Pid, stop) }()
-	err := r.Wait()
+	peaks := make(chan Sample)
+	go func() { peaks <- watch(c.Process.Pid, stop) }()
+	err := c.Wait()
 	took := time.Since(start).Seconds()
 	close(stop)
 	s := <-peaks
 	s.Wall = took
 	if err != nil {
-		return s, fmt.Errorf("%s: %w\n%s", strings.Join(r.Args, " "), err, output.String())
+		return s, fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, output.String())
 	}
-	s.CPU = (r.ProcessState.UserTime() + r.ProcessState.SystemTime()).Seconds()
+	s.CPU = (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
 	return s, nil
 }
 
 // watch polls the peak memory of a process and of its direct children. The
 // rusage of a process that has ended tells neither: it mixes both, and leaves
 // out children that are still running, as the build engine may be.
-func watch(pid int, stop <-chan struct{}) (peak sample) {
+func watch(pid int, stop <-chan struct{}) (peak Sample) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -87,11 +91,16 @@ func watch(pid int, stop <-chan struct{}) (peak sample) {
 	}
 }
 
+// RSS is the resident set of a running process, in bytes; 0 if there is none.
+func RSS(pid int) int64 { return memory(strconv.Itoa(pid), "VmRSS:") }
+
 // highWater is the peak resident set of a running process, in bytes.
-func highWater(pid string) int64 {
+func highWater(pid string) int64 { return memory(pid, "VmHWM:") }
+
+func memory(pid, field string) int64 {
 	status, _ := os.ReadFile("/proc/" + pid + "/status")
 	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			return kib * 1024
 		}
@@ -99,13 +108,13 @@ func highWater(pid string) int64 {
 	return 0
 }
 
-// timed measures work done in this process.
-func timed(work func() error) (sample, error) {
+// Timed measures work done in this process.
+func Timed(work func() error) (Sample, error) {
 	var before, after syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 	start := time.Now()
 	err := work()
-	s := sample{Wall: time.Since(start).Seconds()}
+	s := Sample{Wall: time.Since(start).Seconds()}
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 	s.CPU = seconds(after.Utime) + seconds(after.Stime) - seconds(before.Utime) - seconds(before.Stime)
 	return s, err
