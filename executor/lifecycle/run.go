@@ -45,25 +45,29 @@ const (
 	RecordedEnded             // a result, for a run that is ours
 )
 
-// Accept begins a run. A fate that is known already (Refused, Killed) means
-// that it will be claimed and ended without being started.
+// Accept begins a run. A fate that is known already (Refused) means that it
+// will be claimed and ended without being started.
 func Accept(rules Rules, fate Fate) (Run, []Action) {
-	r := Run{State: Waiting, Fate: fate, rules: rules}
-	if fate != NoFate {
+	return Run{Fate: fate, rules: rules}.accepted()
+}
+
+func (r Run) accepted() (Run, []Action) {
+	if r.Fate != NoFate {
 		return r.read(Claiming)
 	}
+	r.State = Waiting
 	return r.acquire()
 }
 
-// Resume goes on with a run that an earlier process left. status is that of
-// the recorded result, fate that of a run nobody owns; for RecordedStarted both
-// are given by the Run.
+// Resume goes on with a run that an earlier process left, which may have sent
+// what is still under way. status is that of the recorded result, fate that of
+// a run nobody owns; for RecordedStarted both are given by the Run.
 func Resume(rules Rules, at Recorded, fate Fate, status Status) (Run, []Action) {
 	r := Run{Fate: fate, Status: status, rules: rules, unsure: true}
 	switch at {
 	case RecordedAccepted:
-		r.State, r.Fate, r.Status = Waiting, NoFate, ""
-		return r.acquire()
+		r.Status = ""
+		return r.accepted()
 	case RecordedFate:
 		return r.read(Claiming)
 	case RecordedStarted:

@@ -39,6 +39,9 @@ func TestPaths(t *testing.T) {
 		{"claimed", fresh, ours[:3], Claiming, []Action{Read}},
 		{"claimed, to settle", settling, ours[:3], Claiming, []Action{Settle}},
 		{"settled", settling, []Event{ours[0], ours[1], ours[2], {Kind: TimeUp}, {Kind: DidRead, Seen: Ours}}, Running, []Action{Start}},
+		{"gone after settling, claimed again, nobody knows", settling, []Event{
+			ours[0], ours[1], ours[2], {Kind: TimeUp}, {Kind: DidRead, Seen: Absent}, {Kind: DidWrite, Answer: Unknown}, {Kind: TimeUp}, {Kind: GotSlot}, {Kind: DidRead, Seen: Ours},
+		}, Claiming, []Action{Settle}},
 		{"another one's, to settle", settling, []Event{ours[0], {Kind: DidRead, Seen: Others}}, Claiming, []Action{Settle}},
 		{"ours", fresh, ours[:4], Running, []Action{Start}},
 		{"another one's", fresh, []Event{ours[0], {Kind: DidRead, Seen: Others}}, Dropped, []Action{RecordDropped, Release}},
@@ -102,7 +105,7 @@ func TestResume(t *testing.T) {
 		status Status
 		first  []Action
 	}{
-		{RecordedAccepted, Waiting, "", []Action{Acquire}},
+		{RecordedAccepted, Claiming, "", []Action{Read}},
 		{RecordedStarted, Delivering, StatusFailure, []Action{RecordEnded, Read}},
 		{RecordedFate, Claiming, StatusCancelled, []Action{Read}},
 		{RecordedEnded, Delivering, StatusCancelled, []Action{Read}},
@@ -110,6 +113,18 @@ func TestResume(t *testing.T) {
 		r, first := Resume(Rules{}, tc.at, Killed, StatusCancelled)
 		if diff := cmp.Diff(tc.first, first); diff != "" || r.State != tc.state || r.Status != tc.status {
 			t.Errorf("%d: %s %s %s", tc.at, r.State, r.Status, diff)
+		}
+	}
+}
+
+// What an earlier process sent may land on top of a FAILURE.
+func TestResumedIsDoubtful(t *testing.T) {
+	for _, fate := range []Fate{NoFate, Refused} {
+		r, _ := Resume(Rules{}, RecordedAccepted, fate, "")
+		r, _ = follow(r, ours...)
+		_, last := follow(r, Event{Kind: Exited, Status: StatusFailure}, Event{Kind: DidWrite, Answer: Written})
+		if diff := cmp.Diff([]Action{Confirm}, last); diff != "" {
+			t.Errorf("%q: %s", fate, diff)
 		}
 	}
 }

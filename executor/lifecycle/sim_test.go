@@ -104,9 +104,11 @@ func simulate(seed uint64, flaw simFlaw, print func(string, ...any)) []string {
 	case "no confirming":
 		w.confirm = 0
 	}
-	for i := range 1 + w.rng.IntN(3) {
+	executors := 1 + w.rng.IntN(3)
+	for i := range executors {
 		x := &simExecutor{w: w, name: fmt.Sprint("x", i), journal: map[string]*simRecord{}, runs: map[string]*simRun{}}
-		x.rules = Rules{Settle: !atomic, Ephemeral: w.rng.IntN(4) == 0}
+		// One that is alone does not have to settle, whatever the server can.
+		x.rules = Rules{Settle: !atomic && executors > 1, Ephemeral: w.rng.IntN(4) == 0}
 		w.all = append(w.all, x)
 		x.boot()
 	}

@@ -212,13 +212,11 @@ func (x *simExecutor) boot() {
 				at = RecordedEnded
 			}
 		}
-		var run Run
-		var actions []Action
+		fate := record.fate
 		if at == RecordedAccepted && x.w.runs[id].malformed {
-			run, actions = Accept(x.rules, Refused)
-		} else {
-			run, actions = Resume(x.rules, at, record.fate, record.status)
+			fate = Refused
 		}
+		run, actions := Resume(x.rules, at, fate, record.status)
 		x.runs[id] = &simRun{Run: run}
 		if x.do(id, actions); x.life != life {
 			return

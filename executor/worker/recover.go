@@ -55,6 +55,7 @@ func (w *Worker) remember(known journal.Run) (*run, *Orphan, error) {
 	r.lighten()
 	switch known.State {
 	case journal.Accepted:
+		r.state, r.first = lifecycle.Resume(w.o.rules(), lifecycle.RecordedAccepted, r.fate(), "")
 		return r, nil, nil
 	case journal.Ended:
 		end, err := load[ended](w, known.ID, journal.Ended)

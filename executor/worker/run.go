@@ -81,13 +81,17 @@ func (w *Worker) newRun(a accepted) *run {
 	}
 	r.lined = sync.OnceFunc(func() { close(r.inLine) })
 	r.brief.Args = nil
-	fate := lifecycle.NoFate
-	if a.Request.Problem != "" {
-		fate = lifecycle.Refused
-	}
-	r.state, r.first = lifecycle.Accept(w.o.rules(), fate)
+	r.state, r.first = lifecycle.Accept(w.o.rules(), r.fate())
 	r.phase = r.state.State
 	return r
+}
+
+// fate is what a request means for its run from the start.
+func (r *run) fate() lifecycle.Fate {
+	if r.brief.Problem != "" {
+		return lifecycle.Refused
+	}
+	return lifecycle.NoFate
 }
 
 // lighten forgets what is big and in the journal.
