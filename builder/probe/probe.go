@@ -32,8 +32,8 @@ type Kind string
 
 // The kinds.
 const (
-	Static  Kind = "static"  // from the bytes of the image
-	Dynamic Kind = "dynamic" // by running something in it
+	StaticKind  Kind = "static"  // from the bytes of the image
+	DynamicKind Kind = "dynamic" // by running something in it
 )
 
 // Probe is one attempt against the lock. It says what must hold; who answers
@@ -54,5 +54,5 @@ var (
 	idForm     = regexp.MustCompile(`^E[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$`)
 	severities = map[Severity]bool{Critical: true, High: true, Medium: true, Low: true}
 	tiers      = map[Tier]bool{Image: true, Runtime: true, Executor: true, Detected: true}
-	kinds      = map[Kind]bool{Static: true, Dynamic: true}
+	kinds      = map[Kind]bool{StaticKind: true, DynamicKind: true}
 )

@@ -13,6 +13,7 @@ func (a *app) commands() []*cobra.Command {
 		a.fetchCommand(),
 		a.buildCommand(),
 		a.verifyCommand(),
+		a.checkCommand(),
 		a.sbomCommand(),
 		a.keygenCommand(),
 		a.signCommand(),

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,8 +63,8 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return a.checkGlobalFlags()
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.checkGlobalFlags(strings.Fields(cmd.Annotations[furtherFormats]))
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -73,7 +74,7 @@ func (a *app) root() *cobra.Command {
 		return fault.Wrap(fault.Usage, err, "reading flags").Hint("see `%s --help`", cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.format, "format", "text", "output format: text or json")
+	flags.StringVar(&a.format, "format", "text", "output format: text or json; check also knows sarif and junit")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
 	flags.StringVar(&a.progress, "progress", "auto", "progress: auto, tty, plain or none")
 	flags.StringVar(&a.cacheDir, "cache-dir", "", "content store and build state (default $XDG_CACHE_HOME/lockforge)")
@@ -82,9 +83,13 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-func (a *app) checkGlobalFlags() error {
-	if a.format != "text" && a.format != "json" {
-		return fault.New(fault.Usage, "unknown format %q", a.format).Hint("use --format text or --format json")
+// furtherFormats is the annotation of a command that lists the output formats
+// it knows besides text and json.
+const furtherFormats = "formats"
+
+func (a *app) checkGlobalFlags(further []string) error {
+	if formats := append([]string{"text", "json"}, further...); !slices.Contains(formats, a.format) {
+		return fault.New(fault.Usage, "unknown format %q", a.format).Hint("use --format %s", strings.Join(formats, " or --format "))
 	}
 	switch a.progress {
 	case "auto", "tty", "plain", "none":

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockforge/lockforge/builder"
+	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/image"
+	"github.com/lockforge/lockforge/builder/probe"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	request := builder.CheckRequest{}
+	var minimums []string
+	var insecure bool
+	cmd := &cobra.Command{
+		Use:   "check REF",
+		Short: "Put any image to the escape suite and grade how locked it is",
+		Long: `Put an image to the escape suite and grade how locked it is, also an image
+that lockforge did not build. REF is an image in a registry, a layout (oci:DIR)
+or an archive (docker-archive:FILE, tar:FILE). The bytes of every layer are
+read, also what higher layers hide. Each finding names layer, path, evidence and
+fix. The exit code is 30 where a minimum is required and not reached, and 31
+where the image's bytes are not what they say: such an image has no score.`,
+		Example:     "lockforge check registry.example/team/executor:1 --min I=100",
+		Args:        exactArgs("REF"),
+		Annotations: map[string]string{furtherFormats: "sarif junit"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, text := range minimums {
+				m, err := probe.ParseMinimum(text)
+				if err != nil {
+					return err
+				}
+				request.Minimums = append(request.Minimums, m)
+			}
+			sink, done := a.showProgress()
+			request.Ref, request.Image, request.Progress = args[0], image.Options{Insecure: insecure}, sink
+			document, err := builder.Check(cmd.Context(), request)
+			done()
+			if err != nil {
+				return err
+			}
+			if len(document.Unreached) > 0 {
+				a.exitCode = fault.Denied.ExitCode()
+			}
+			return a.printChecked(document)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&request.Platform, "platform", "", "platform to check (default all of the image)")
+	flags.StringSliceVar(&minimums, "min", nil, "score that a tier must reach, such as I=100; repeatable")
+	flags.BoolVar(&insecure, "allow-http-registry", false, "read over plain HTTP")
+	return cmd
+}
+
+// printChecked writes the document in the form that was asked for.
+func (a *app) printChecked(d *probe.Document) error {
+	switch a.format {
+	case "sarif":
+		return d.SARIF(a.process.Stdout, builder.Version)
+	case "junit":
+		return d.JUnit(a.process.Stdout)
+	}
+	var written error
+	if err := a.print(d, func(w io.Writer) { written = d.Text(w) }); err != nil {
+		return err
+	}
+	return written
+}
