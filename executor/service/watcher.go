@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,8 +36,7 @@ func (w *watcher) Received(r queue.Request) {
 }
 
 // Refused implements worker.Observer.
-func (w *watcher) Refused(r queue.Request, why string) {
-	w.s.log.Info("run not executed here", "run", r.ID, "why", why)
+func (w *watcher) Refused(r queue.Request, _ string) {
 	w.done(r.ID, "refused")
 }
 
@@ -49,7 +49,6 @@ func (w *watcher) Started(r queue.Request, waited time.Duration) {
 // Ended implements worker.Observer.
 func (w *watcher) Ended(r queue.Request, status string, took time.Duration) {
 	w.s.metrics.Ended(r.Pool, r.Task, status, took)
-	w.s.log.Info("run ended", "run", r.ID, "status", status, "took", took)
 	w.update(r.ID, func(known *spans) { known.child.End(status) })
 }
 
@@ -115,15 +114,17 @@ func (w *watcher) audit(a worker.Audit) error {
 func (w *watcher) ended(subject audit.Subject, facts map[string]string) error {
 	if names := facts["secrets"]; names != "" {
 		from := map[string]string{}
-		for _, name := range strings.Split(names, ",") {
-			from[name] = facts["secret "+name]
+		for _, entry := range strings.Split(names, ",") {
+			name, store, _ := strings.Cut(entry, "@")
+			from[name] = store
 		}
 		w.s.record(audit.SecretResolved(subject, from))
 	}
 	if kinds := facts["refused"]; kinds != "" {
 		w.s.record(audit.TaskRefused(subject, strings.Split(kinds, ","), facts["reason"]))
 	}
-	return w.s.trail.Record(audit.TaskEnded(subject, facts["status"], facts["reason"], 0, facts))
+	ms, _ := strconv.ParseInt(facts["ms"], 10, 64) // the worker's own; 0 where it is none
+	return w.s.trail.Record(audit.TaskEnded(subject, facts["status"], facts["reason"], time.Duration(ms)*time.Millisecond, facts))
 }
 
 // exception is the word by which metrics tell errors apart.

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -103,13 +104,16 @@ func (r *run) recordEnded() error {
 	}
 	result := r.make(r.status, explanation, r.outcome)
 	r.result = &result
-	facts := map[string]string{"status": r.status}
+	facts := map[string]string{"status": r.status, "ms": strconv.FormatInt(result.DurationMS, 10)}
 	if r.state.Fate != lifecycle.NoFate {
 		facts["why"] = string(r.state.Fate)
 	}
 	if r.outcome != nil {
 		for name, value := range r.outcome.Facts {
 			facts[name] = value
+		}
+		if r.outcome.Reason != "" {
+			facts["reason"] = r.outcome.Reason
 		}
 		r.outcome = &Outcome{Status: r.outcome.Status} // what it holds may be big
 	}
