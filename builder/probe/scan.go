@@ -26,17 +26,12 @@ type Scan struct {
 // included. Errors are those of facts.Collect: fault.Integrity for anything
 // wrong with the image's bytes, fault.Network from a registry.
 func Read(ctx context.Context, p *image.Platform) (*Scan, error) {
-	in := newInspector(len(p.Layers()))
-	f, err := facts.Collect(ctx, p, in.observe)
+	w := NewWatch(p)
+	f, err := facts.Collect(ctx, p, w.Observe)
 	if err != nil {
 		return nil, err
 	}
-	s := &Scan{facts: f, visible: f.Visible(), manifest: string(p.Raw())}
-	for n := range in.layers {
-		s.contents = append(s.contents, in.layers[n].hits...)
-	}
-	s.user = findUser(f.Config.User, in.layers, s.visible)
-	return s, nil
+	return w.Scan(f), nil
 }
 
 // layer is the digest of a layer, by its index.
