@@ -18,6 +18,11 @@ import (
 // skipped. Its error ends the walk and is returned as it is.
 type Visit func(l Layer, e Entry, r io.Reader) error
 
+// VisitHeader is Visit for who has to see an entry as it was written: h is its
+// tar header, with what an Entry leaves out, as names of owners and records of
+// the PAX format. It is only valid during the call.
+type VisitHeader func(h *tar.Header, e Entry, r io.Reader) error
+
 // Walk visits all entries of all layers, lowest layer first. What visit saw is
 // verified only when Walk returns nil: digests are known at a layer's end.
 func (p *Platform) Walk(ctx context.Context, visit Visit) error {
@@ -34,6 +39,11 @@ func (p *Platform) Walk(ctx context.Context, visit Visit) error {
 // compression, an entry's path or type, a limit) is fault.Integrity and names
 // the layer.
 func (p *Platform) WalkLayer(ctx context.Context, l Layer, visit Visit) error {
+	return p.WalkHeaders(ctx, l, func(_ *tar.Header, e Entry, r io.Reader) error { return visit(l, e, r) })
+}
+
+// WalkHeaders is WalkLayer with the entries' tar headers.
+func (p *Platform) WalkHeaders(ctx context.Context, l Layer, visit VisitHeader) error {
 	blob, err := openVerified(ctx, p.child.src, Descriptor{Digest: l.Digest, Size: l.Size})
 	if err != nil {
 		return err
@@ -57,7 +67,7 @@ func (p *Platform) WalkLayer(ctx context.Context, l Layer, visit Visit) error {
 
 type walker struct {
 	layer     Layer
-	visit     Visit
+	visit     VisitHeader
 	visitErr  error
 	seen      map[string]Type // every path of the layer, parents included
 	entries   int
@@ -130,7 +140,7 @@ func (w *walker) entry(h *tar.Header, content io.Reader) error {
 		content = eof{}
 	}
 	watched := &watcher{r: content}
-	err = w.visit(w.layer, e, watched)
+	err = w.visit(h, e, watched)
 	if watched.err != nil {
 		return watched.err // the layer's own fault, whatever visit made of it
 	}

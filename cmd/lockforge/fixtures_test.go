@@ -17,6 +17,7 @@ import (
 type fixtures struct {
 	mirror *mirror
 	image  string // layout of a small image
+	other  string // layout of one with another text in it
 }
 
 // makeLock MANIFEST LOCK writes a lock that fits the manifest: the CLI's wheel
@@ -50,10 +51,10 @@ func (f fixtures) makeLock(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // makeImage writes a layout with a small image that lockforge did not build.
-func makeImage(t *testing.T) string {
+func makeImage(t *testing.T, text string) string {
 	made := filepath.Join(t.TempDir(), "made")
 	imagetest.Layout(t, made, imagetest.Image{Layers: []imagetest.Layer{
-		{Entries: []imagetest.Entry{imagetest.Dir("etc"), imagetest.File("etc/motd", "hello\n")}},
+		{Entries: []imagetest.Entry{imagetest.Dir("etc"), imagetest.File("etc/motd", text)}},
 	}})
 	img, err := image.Open(t.Context(), "oci:"+made, image.Options{})
 	if err != nil {
@@ -66,10 +67,14 @@ func makeImage(t *testing.T) string {
 	return dir
 }
 
-// copyImage DIR puts that layout into the script's folder.
+// copyImage DIR [other] puts such a layout into the script's folder.
 func (f fixtures) copyImage(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: mkimage dir")
+	from := f.image
+	switch {
+	case len(args) == 2 && args[1] == "other":
+		from = f.other
+	case neg || len(args) != 1:
+		ts.Fatalf("usage: mkimage dir [other]")
 	}
-	ts.Check(os.CopyFS(ts.MkAbs(args[0]), os.DirFS(f.image)))
+	ts.Check(os.CopyFS(ts.MkAbs(args[0]), os.DirFS(from)))
 }

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 // for the commands that the scripts have on top of testscript's own.
 func TestScripts(t *testing.T) {
 	m := newMirror(t)
-	f := fixtures{mirror: m, image: makeImage(t)}
+	f := fixtures{mirror: m, image: makeImage(t, "hello\n"), other: makeImage(t, "bye\n")}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		UpdateScripts:       *update,
