@@ -41,10 +41,11 @@ func setuid(s *Scan, f *findings) {
 	}
 }
 
-// scratch are the directories that are meant to be written.
+// scratch tells the two directories that are meant to be written, empty as
+// they are. Whoever lets everybody write has to keep one user from renaming
+// another's files, by the sticky bit.
 func scratch(e *facts.Entry) bool {
-	state := strings.TrimPrefix(contract.StatePath, "/")
-	return e.Path == "tmp" && e.Type == image.Dir && (e.Mode&0o1000 != 0 || e.Mode&0o002 == 0) || within(e.Path, state) && e.Mode&0o002 == 0
+	return e.Type == image.Dir && (e.Path == "tmp" || e.Path == stateDir) && (e.Mode&0o1000 != 0 || e.Mode&0o002 == 0)
 }
 
 func writable(s *Scan, f *findings) {
@@ -91,6 +92,7 @@ var (
 	stdlibDir = regexp.MustCompile(`^(?:.*/)?(?:lib|lib64)/python[23](?:\.[0-9]+)?$`)
 	siteDir   = regexp.MustCompile(`(?:^|/)(?:site-packages|dist-packages)$`)
 	storeDir  = strings.TrimPrefix(contract.StorePath, "/")
+	stateDir  = strings.TrimPrefix(contract.StatePath, "/")
 )
 
 // pythonDirs are the directories that a container's Python imports from: the

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -39,7 +38,7 @@ func bytecode(s *Scan, f *findings) {
 
 func startup(s *Scan, f *findings) {
 	for _, u := range s.facts.Startup {
-		f.add(u.Layer, u.Path, fmt.Sprintf("%s, sha256 %s", u.Kind, u.SHA256))
+		f.add(u.Layer, u.Path, strings.TrimSuffix(u.Kind+", sha256 "+u.SHA256, ", sha256 ")) // links have no hash
 	}
 	for n := range s.facts.Entries {
 		e := &s.facts.Entries[n]
@@ -177,8 +176,28 @@ func (l *listing) compiled(s *Scan, p string) bool {
 	return e != nil && l.owns(e)
 }
 
-// published tells files that are as their package's list says, in any layer.
+// published tells files that are as their package's list says, in any layer,
+// and bytecode that is compiled from one of them.
 func (s *Scan) published() func(p string, layer int) bool {
+	compiled := map[string]string{}
+	for _, b := range s.facts.Bytecode {
+		if b.Matches {
+			compiled[b.Path] = b.Source
+		}
+	}
+	listed := s.listedIn()
+	return func(p string, layer int) bool {
+		if listed(p, layer) {
+			return true
+		}
+		source, ok := compiled[p]
+		at := s.visible.Get(source)
+		return ok && (listed(source, layer) || at != nil && listed(source, at.Layer))
+	}
+}
+
+// listedIn tells files that are in a list of a package with their hash.
+func (s *Scan) listedIn() func(p string, layer int) bool {
 	type place struct {
 		path string
 		hash string

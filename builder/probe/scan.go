@@ -58,17 +58,19 @@ type findings struct {
 
 // add notes evidence about a path of a layer.
 func (f *findings) add(layer int, p, text string) {
-	f.found++
-	if len(f.kept) < MaxEvidence {
-		f.kept = append(f.kept, Evidence{Layer: f.scan.layer(layer), Path: "/" + strings.TrimPrefix(p, "."), Text: text})
-	}
+	f.keep(Evidence{Layer: f.scan.layer(layer), Path: "/" + strings.TrimPrefix(p, "."), Text: text})
 }
 
 // config notes evidence about the image's configuration.
-func (f *findings) config(text string) {
+func (f *findings) config(text string) { f.keep(Evidence{Text: text}) }
+
+func (f *findings) keep(e Evidence) {
+	if slices.Contains(f.kept, e) {
+		return
+	}
 	f.found++
 	if len(f.kept) < MaxEvidence {
-		f.kept = append(f.kept, Evidence{Text: text})
+		f.kept = append(f.kept, e)
 	}
 }
 
