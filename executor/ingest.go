@@ -82,7 +82,7 @@ func (p Process) child(ctx context.Context, o runOptions) (ingestion.Child, erro
 		return child, err
 	}
 	child.Known = ingestion.Known(p.Env, nil)
-	resolved, err := ingestion.Resolve(ctx, child.Recipe, child.Known, p.stores(o))
+	resolved, err := ingestion.Resolve(ctx, child.Recipe, child.Known, secret.Resolver{Stores: p.stores(o)})
 	if slices.Contains(ingestion.KindsOf(err), ingestion.Secrets) {
 		return child, fmt.Errorf("%w; give values in --secret-dir, or name variables with --secret-env", err)
 	}

@@ -41,7 +41,7 @@ func Known(environ, set []string) map[string]string {
 
 // Resolve finds the values of the secrets that a recipe names. known are the
 // variables that the child has anyway, whose names are no secrets.
-func Resolve(ctx context.Context, r *recipe.Recipe, known map[string]string, stores []secret.Store) (*secret.Resolved, error) {
+func Resolve(ctx context.Context, r *recipe.Recipe, known map[string]string, resolver secret.Resolver) (*secret.Resolved, error) {
 	references, err := secret.References(r.Canonical())
 	if err != nil {
 		return nil, &Error{Kind: BadRecipe, Err: err}
@@ -55,7 +55,7 @@ func Resolve(ctx context.Context, r *recipe.Recipe, known map[string]string, sto
 			unknown = append(unknown, reference)
 		}
 	}
-	resolved, err := secret.Resolver{Stores: stores}.Resolve(ctx, unknown)
+	resolved, err := resolver.Resolve(ctx, unknown)
 	if err != nil {
 		return nil, &Error{Kind: Secrets, Err: err}
 	}

@@ -49,7 +49,7 @@ func (r *run) prepare(ctx context.Context) (*job, error) {
 		set = append(set, "DATAHUB_GMS_URL="+r.o.GMS.URL)
 	}
 	known := Known(r.o.Env, set)
-	resolved, err := Resolve(ctx, p.recipe, known, r.o.Stores)
+	resolved, err := Resolve(ctx, p.recipe, known, secret.Resolver{Stores: r.o.Stores, Timeout: r.o.StoreTimeout})
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,9 @@ type Options struct {
 	Policy  *recipe.Policy
 	// Stores are asked for secrets, a later one overrules an earlier one.
 	Stores []secret.Store
+	// StoreTimeout bounds one question to one of them; 0 is
+	// secret.DefaultTimeout.
+	StoreTimeout time.Duration
 	// GMS is where recipes without a sink write to; nil leaves them alone.
 	GMS *GMS
 

@@ -213,11 +213,13 @@ func TestPartitionsMove(t *testing.T) {
 	some(10)
 	b = p.start(second...).serving()
 	some(10)
-	a.drain() // gives up its partitions
+	a.drain() // gives up its partitions; what it has taken and not begun is in its journal
 	some(10)
+	a = p.start()
 	for _, id := range ids {
 		p.final(id, 30*time.Second)
 	}
+	a.drain()
 	b.drain()
 	t.Logf("%v", p.settled(ids...))
 }

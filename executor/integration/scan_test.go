@@ -22,6 +22,19 @@ func (p *place) trail() {
 	}
 }
 
+// audited tells whether the audit trail names a run.
+func (p *place) audited(id string) bool {
+	p.t.Helper()
+	files, err := filepath.Glob(p.path("audit/*.jsonl"))
+	must(p.t, err)
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), `"`+id+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
 // noSecret looks for the password and the token in every byte that executors
 // of this place have given away: to the server, to the log, to the disk.
 func (p *place) noSecret() {

@@ -40,7 +40,7 @@ func (s *Service) openRunner(ctx context.Context) error {
 	s.recipes = policy
 	s.runner, err = ingestion.New(ingestion.Options{
 		Venvs: c.Venvs.Root, Version: ingestion.VersionPolicy(c.Venvs.Version), Policy: policy,
-		Stores: s.secrets, GMS: s.sink(), Env: s.host.Env, Allow: c.Recipe.EnvVars,
+		Stores: s.secrets, StoreTimeout: c.Secrets.Timeout, GMS: s.sink(), Env: s.host.Env, Allow: c.Recipe.EnvVars,
 		Sandbox: s.sandbox(), Memory: c.Limits.Memory, Grace: c.Limits.Grace,
 		Work: c.Logs.Work, Echo: echo, Document: int(c.GMS.PayloadBytes),
 		Logs: ingestion.Logs{
