@@ -44,7 +44,11 @@ func (p Process) ended(err error, mask func(string) string) int {
 		return exitOK
 	}
 	fmt.Fprintf(p.Stderr, "error: %s\n", mask(err.Error()))
+	var damaged *journal.CorruptError
 	switch {
+	case errors.As(err, &damaged):
+		fmt.Fprintln(p.Stderr, "hint: `executor journal repair`, with the same configuration, keeps every intact record and the damaged file; what was lost may run again")
+		return exitInternal
 	case errors.Is(err, service.ErrAuthentication):
 		fmt.Fprintln(p.Stderr, "hint: `executor check` says what is wrong with the credentials")
 		return exitAuthentication

@@ -3,8 +3,9 @@ package check
 import "context"
 
 var fixSources = map[string]string{
-	"kafka": "look at KAFKA_BOOTSTRAP_SERVER, KAFKA_PROPERTIES_*, METADATA_CHANGE_LOG_VERSIONED_TOPIC_NAME and SCHEMA_REGISTRY_URL, and at the rights of the Kafka user to read the topic and the consumer group",
-	"gms":   "give the owner of the token the privilege to search and read execution requests",
+	"kafka":   "look at KAFKA_BOOTSTRAP_SERVER, KAFKA_PROPERTIES_*, METADATA_CHANGE_LOG_VERSIONED_TOPIC_NAME and SCHEMA_REGISTRY_URL, and at the rights of the Kafka user to read the topic and the consumer group",
+	"signals": "give the owner of the token the privilege to read execution requests: a KILL that Kafka gives to another executor is read from the server",
+	"gms":     "give the owner of the token the privilege to search and read execution requests",
 }
 
 // findings asks a source whether it can be reached and read.

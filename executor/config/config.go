@@ -23,6 +23,7 @@ type Config struct {
 	Auth     Auth
 	Kafka    *Kafka // nil where it is no source
 	Poll     *Poll  // nil where it is no source
+	Signals  Signals
 	Secrets  Secrets
 	Recipe   Recipe
 	Venvs    Venvs
@@ -95,14 +96,18 @@ type Kafka struct {
 
 // Poll is the source that asks the server for new runs.
 type Poll struct {
-	Interval       time.Duration // between two questions for runs
-	SignalInterval time.Duration // between two questions for signals to running ones
+	Interval time.Duration // between two questions for runs
 	// Settle is how long a claim has to stand; 0 is for servers that create an
 	// aspect once only.
 	Settle time.Duration
 	// Sweep ends runs of others that have been silent for SweepAfter.
 	Sweep      bool
 	SweepAfter time.Duration
+}
+
+// Signals are what stops runs that are going on.
+type Signals struct {
+	Interval time.Duration // between two questions for them
 }
 
 // Stores of secrets.
@@ -192,9 +197,11 @@ type Capacity struct {
 
 // State is what survives the process.
 type State struct {
-	Dir     string
-	Keep    time.Duration // how long a delivered run's id is remembered
-	KeepIDs int           // how many at most
+	Dir string
+	// Ephemeral says that the next process will not find what is in Dir.
+	Ephemeral bool
+	Keep      time.Duration // how long a delivered run's id is remembered
+	KeepIDs   int           // how many at most
 }
 
 // Logs are the executor's own and those of its children.
@@ -257,6 +264,23 @@ type Observe struct {
 	// Timeout is of one statement, where the platform has none of its own.
 	Timeout                                   time.Duration
 	Snowflake, BigQuery, Redshift, Databricks time.Duration
+}
+
+// StatementTimeout is the time for one statement on a platform, by the source
+// type of its connector.
+func (o Observe) StatementTimeout(source string) time.Duration {
+	switch source {
+	case "snowflake":
+		return o.Snowflake
+	case "bigquery":
+		return o.BigQuery
+	case "redshift":
+		return o.Redshift
+	case "databricks", "unity-catalog":
+		return o.Databricks
+	default:
+		return o.Timeout
+	}
 }
 
 // Drain says how the executor ends.

@@ -102,6 +102,11 @@ func stateSettings() []Setting {
 			field:   func(c *Config) any { return &c.State.Dir },
 		},
 		{
+			Key: "state.ephemeral", Names: []string{"LOCKFORGE_EXECUTOR_STATE_EPHEMERAL"}, Form: Switch, Default: "false",
+			Meaning: "Whether that directory goes with the executor, as an emptyDir does with its pod. Then runs that wait are ended with FAILURE when the executor drains: nobody would go on with them.",
+			field:   func(c *Config) any { return &c.State.Ephemeral },
+		},
+		{
 			Key: "state.keep", Names: []string{"LOCKFORGE_EXECUTOR_STATE_KEEP_DAYS"}, Form: Days, Default: "30", Least: "1", Most: "3650",
 			Meaning: "How long the id of a delivered run is remembered, so that a second delivery does not start it again.",
 			field:   func(c *Config) any { return &c.State.Keep },

@@ -34,11 +34,6 @@ func sourceSettings() []Setting {
 			field:   func(c *Config) any { return &c.Poll.Interval },
 		},
 		{
-			Key: "poll.signal_interval", Names: []string{"DATAHUB_EXECUTOR_INGESTION_SIGNAL_POLL_INTERVAL"}, Form: Seconds, Default: "2", Least: "0.5", Most: "3600",
-			Meaning: "Time between two questions for signals to runs that are going on.",
-			field:   func(c *Config) any { return &c.Poll.SignalInterval },
-		},
-		{
 			Key: "poll.settle", Names: []string{"LOCKFORGE_EXECUTOR_POLL_SETTLE"}, Form: Seconds, Default: "0", Most: "600",
 			Meaning: "How long a claim has to stand before a run starts, for a server that takes a second CREATE of an aspect for an update, where several executors ask for the same pool. 0 is for servers that refuse it.",
 			field:   func(c *Config) any { return &c.Poll.Settle },
@@ -52,6 +47,11 @@ func sourceSettings() []Setting {
 			Key: "poll.sweep_after", Names: []string{"DATAHUB_EXECUTOR_SWEEPER_ABORT_THRESHOLD"}, Form: Seconds, Default: "3600", Least: "1200",
 			Meaning: "How long a run is silent before it is swept. Live ones report every 10 minutes at least.",
 			field:   func(c *Config) any { return &c.Poll.SweepAfter },
+		},
+		{
+			Key: "signals.interval", Names: []string{"DATAHUB_EXECUTOR_INGESTION_SIGNAL_POLL_INTERVAL"}, Form: Seconds, Default: "2", Least: "0.5", Most: "3600",
+			Meaning: "Time between two questions for signals to runs that are going on here. They are asked beside Kafka, too, which may give a signal to another executor than the one that has the run.",
+			field:   func(c *Config) any { return &c.Signals.Interval },
 		},
 	}
 }

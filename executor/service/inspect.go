@@ -25,5 +25,8 @@ func Inspect(ctx context.Context, c *config.Config, warnings []config.Warning, h
 	for _, source := range s.sources {
 		in.Sources = append(in.Sources, source)
 	}
+	if s.signals != nil {
+		in.Sources = append(in.Sources, s.signals)
+	}
 	return in, s.Close
 }

@@ -26,7 +26,7 @@ func (s *Service) openObserve(context.Context) error {
 			Venvs: s.config.Venvs.Root, Policy: s.recipes, Environ: s.host.Env, Parent: s.config.Logs.Work, Sandbox: s.sandbox(),
 			Resolver: secret.Resolver{Stores: s.secrets, Timeout: s.config.Secrets.Timeout},
 		},
-		Observed: s.observed,
+		Timeout: c.StatementTimeout, Observed: s.observed,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

@@ -25,6 +25,7 @@ import (
 	"github.com/lockforge/lockforge/executor/metrics"
 	"github.com/lockforge/lockforge/executor/observe"
 	"github.com/lockforge/lockforge/executor/queue"
+	"github.com/lockforge/lockforge/executor/queue/poll"
 	"github.com/lockforge/lockforge/executor/recipe"
 	"github.com/lockforge/lockforge/executor/results"
 	"github.com/lockforge/lockforge/executor/secret"
@@ -66,6 +67,7 @@ type Service struct {
 	watcher *watcher
 	worker  *worker.Worker
 	sources []queue.Source
+	signals *poll.Source     // nil: a source brings all of them
 	observe *observe.Service // nil: off
 
 	draining atomic.Bool
@@ -137,8 +139,16 @@ func (s *Service) openTrail(context.Context) error {
 	for _, f := range trail.Findings() {
 		s.log.Error("the audit trail was tampered with", "finding", f.String())
 	}
-	s.log.Info("audit trail", "head", trail.Head().String())
+	s.tellHead()
 	return s.trail.Record(audit.ConfigLoaded("environment and file", digestOf(s.config.String())))
+}
+
+// tellHead leaves the end of the trail in the log, which is kept elsewhere: see
+// audit.Log's Head.
+func (s *Service) tellHead() {
+	if s.trail != nil {
+		s.log.Info("audit trail", "head", s.trail.Head().String())
+	}
 }
 
 // JournalDir is where a service keeps its journal.
@@ -189,7 +199,7 @@ func (s *Service) openWorker(context.Context) (err error) {
 		Server: results.Server{Client: s.once, MaxBytes: int(s.config.GMS.PayloadBytes)},
 		Audit:  s.watcher.audit, Observer: s.watcher, Log: s.log,
 		Weight: s.weight, Settle: s.settle(), Timeout: s.config.Limits.Timeout,
-		Budget: int(s.config.GMS.PayloadBytes),
+		Budget: int(s.config.GMS.PayloadBytes), Ephemeral: s.config.State.Ephemeral,
 	})
 	return err
 }
@@ -201,7 +211,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := task.Supervise(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("becoming the parent of orphans: %w", err)
 	}
-	if err := s.worker.Recover(ctx); err != nil {
+	if err := s.recover(ctx); err != nil {
 		return err
 	}
 	s.log.Info("serving", "pools", s.config.Pools, "sources", s.config.Sources, "workers", s.config.Capacity.Workers, "cli", s.build.CLIVersion)
@@ -222,6 +232,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	for _, source := range s.sources {
 		start(&takers, intake, "source "+source.Name(), func(ctx context.Context) error { return source.Run(ctx, s.worker) })
+	}
+	if s.signals != nil {
+		start(&takers, intake, "signals", func(ctx context.Context) error { return s.signals.Run(ctx, s.worker) })
 	}
 	if s.observe != nil {
 		start(&takers, intake, "observing", s.observe.Run)
@@ -249,6 +262,7 @@ func (s *Service) Run(ctx context.Context) error {
 	takers.Wait()
 	hide()
 	showers.Wait()
+	s.tellHead()
 	return err
 }
 
@@ -319,15 +333,25 @@ func (s *Service) collectLogs(ctx context.Context) error {
 
 // beat are the heartbeats that container probes look at.
 func (s *Service) beat() health.Beat {
-	polls := health.Polls{Started: time.Now(), Busy: func() bool { return s.worker.Stats().Running > 0 }}
+	busy := func() bool { return s.worker.Stats().Running > 0 }
+	polls := health.Polls{Started: time.Now(), Busy: busy}
 	for _, source := range s.sources {
 		polls.Sources = append(polls.Sources, source)
 	}
-	ready := func() error {
-		if s.draining.Load() {
-			return errors.New("the executor takes no more runs")
+	// After this only a new process helps; runs that go on may end first.
+	live := func() error {
+		if failed := s.journal.Stats().Failed; failed != nil && !busy() {
+			return fmt.Errorf("the journal failed: %w", failed)
 		}
-		if s.journal.Stats().Full {
+		return polls.Holds()
+	}
+	ready := func() error {
+		switch stats := s.journal.Stats(); {
+		case s.draining.Load():
+			return errors.New("the executor takes no more runs")
+		case stats.Failed != nil:
+			return fmt.Errorf("the journal failed: %w", stats.Failed)
+		case stats.Full:
 			return errors.New("the journal is full")
 		}
 		return nil
@@ -336,7 +360,7 @@ func (s *Service) beat() health.Beat {
 		Interval: s.config.Health.Interval,
 		Log:      s.log,
 		Signs: []health.Sign{
-			{Name: "liveness", File: s.config.Health.Liveness, Holds: polls.Holds},
+			{Name: "liveness", File: s.config.Health.Liveness, Holds: live},
 			{Name: "readiness", File: s.config.Health.Readiness, Holds: ready},
 		},
 	}

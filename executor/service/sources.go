@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lockforge/lockforge/executor/config"
 	"github.com/lockforge/lockforge/executor/queue/kafka"
@@ -22,6 +23,14 @@ func (s *Service) openSources(context.Context) error {
 			return fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 	}
+	if slices.Contains(s.config.Sources, config.SourcePoll) {
+		return nil // it asks for signals, too
+	}
+	signals, err := poll.New(s.polling(poll.Options{SignalsOnly: true}))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	s.signals = signals
 	return nil
 }
 
@@ -43,10 +52,7 @@ func (s *Service) addKafka() error {
 
 func (s *Service) addPoll() error {
 	c := s.config.Poll
-	o := poll.Options{
-		Server: counted{s.gms, s}, Pools: s.config.Pools, Running: s.running,
-		Interval: c.Interval, SignalInterval: c.SignalInterval, Log: s.log,
-	}
+	o := s.polling(poll.Options{Interval: c.Interval})
 	if c.Sweep {
 		o.Sweep = &poll.Sweep{Write: s.gms.Propose, After: c.SweepAfter}
 	}
@@ -56,6 +62,13 @@ func (s *Service) addPoll() error {
 	}
 	s.sources = append(s.sources, source)
 	return nil
+}
+
+// polling is what every source that asks the server needs.
+func (s *Service) polling(o poll.Options) poll.Options {
+	o.Server, o.Pools, o.Running = counted{s.gms, s}, s.config.Pools, s.running
+	o.SignalInterval, o.Log = s.config.Signals.Interval, s.log
+	return o
 }
 
 // running are the runs that a signal would mean something to; none where the

@@ -30,6 +30,9 @@ import (
 // Name is the Name of this source, and what Via says.
 const Name = "gms"
 
+// SignalsName is the Name of a source for signals only.
+const SignalsName = "signals"
+
 // How the server is asked.
 const (
 	// DefaultInterval is the pause between two questions for requests.
@@ -75,6 +78,10 @@ type Options struct {
 	Interval       time.Duration // 0 is DefaultInterval
 	SignalInterval time.Duration // 0 is DefaultSignalInterval
 	Lookback       time.Duration // 0 is DefaultLookback
+	// SignalsOnly is for those who get requests from elsewhere: a group of
+	// Kafka gives a signal to one of its members, which need not be the one
+	// that has the run.
+	SignalsOnly bool
 	// Sweep ends runs that their executors have left; nil: nobody does.
 	Sweep *Sweep
 	Log   *slog.Logger     // what went wrong and was survived; nil: nowhere
@@ -117,6 +124,9 @@ func New(o Options) (*Source, error) {
 			problems = append(problems, fmt.Errorf("the %s of %s is less than %s", d.name, *d.value, d.least))
 		}
 	}
+	if o.SignalsOnly && o.Sweep != nil {
+		problems = append(problems, errors.New("a source for signals only does not sweep"))
+	}
 	if o.Sweep != nil {
 		sweep, err := o.Sweep.checked()
 		problems = append(problems, err)
@@ -140,10 +150,16 @@ func New(o Options) (*Source, error) {
 	}, nil
 }
 
-// Name is "gms".
-func (s *Source) Name() string { return Name }
+// Name is "gms", or "signals" for a source of these only.
+func (s *Source) Name() string {
+	if s.o.SignalsOnly {
+		return SignalsName
+	}
+	return Name
+}
 
-// LastPoll is when the server last answered.
+// LastPoll is when the server last answered. A source for signals only asks
+// nothing while there are no runs.
 func (s *Source) LastPoll() time.Time {
 	if at := s.lastPoll.Load(); at != nil {
 		return *at
@@ -160,9 +176,11 @@ func (s *Source) answered() {
 // the server, it asks again: a token may be replaced, a privilege granted.
 func (s *Source) Run(ctx context.Context, h queue.Handler) error {
 	var loops sync.WaitGroup
-	loops.Go(func() {
-		s.loop(ctx, "requests", s.o.Interval, func(ctx context.Context) error { return s.pollRequests(ctx, h) })
-	})
+	if !s.o.SignalsOnly {
+		loops.Go(func() {
+			s.loop(ctx, "requests", s.o.Interval, func(ctx context.Context) error { return s.pollRequests(ctx, h) })
+		})
+	}
 	loops.Go(func() {
 		s.loop(ctx, "signals", s.o.SignalInterval, func(ctx context.Context) error { return s.pollSignals(ctx, h) })
 	})
@@ -174,10 +192,13 @@ func (s *Source) Run(ctx context.Context, h queue.Handler) error {
 }
 
 // Check asks for a list and for an aspect that need not exist, and so for the
-// privileges to read both.
+// privileges to read both;
+// a source for signals only needs the second one.
 func (s *Source) Check(ctx context.Context) error {
-	if _, err := s.o.Server.Requests(ctx, gms.RequestQuery{Limit: 1}); err != nil {
-		return fmt.Errorf("listing execution requests: %w", err)
+	if !s.o.SignalsOnly {
+		if _, err := s.o.Server.Requests(ctx, gms.RequestQuery{Limit: 1}); err != nil {
+			return fmt.Errorf("listing execution requests: %w", err)
+		}
 	}
 	if _, err := s.o.Server.Aspects(ctx, []string{queue.URN("executor-check")}, gms.InputAspect, gms.ResultAspect, gms.SignalAspect); err != nil {
 		return fmt.Errorf("reading an execution request: %w", err)

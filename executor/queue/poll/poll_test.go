@@ -325,6 +325,28 @@ func TestSignalThatIsThereBeforeTheRun(t *testing.T) {
 	}
 }
 
+// TestSignalsOnly takes no requests and needs no right to list them.
+func TestSignalsOnly(t *testing.T) {
+	server, source := start(t, poll.Options{
+		SignalsOnly: true, SignalInterval: time.Millisecond, Interval: time.Millisecond,
+		Running: func() []string { return []string{"mine"} },
+	})
+	server.Fail(gmstest.Fault{Path: "/api/graphql", Status: 403})
+	ok(t, source.Check(t.Context()))
+	h := &handler{}
+	run(t, source, h)
+	server.AddRequest("other", nil)
+	server.AddRequest("mine", nil)
+	server.Signal("mine", "KILL", "")
+	await(t, "signal", func() bool { _, signals := h.taken(); return signals == 1 })
+	if requests, _ := h.taken(); requests != 0 || asked(server, "graphql") != 0 {
+		t.Errorf("%d requests, %d questions for them", requests, asked(server, "graphql"))
+	}
+	if source.Name() != "signals" || h.signals[0].Via != "gms" {
+		t.Errorf("%s, via %s", source.Name(), h.signals[0].Via)
+	}
+}
+
 func TestManyRunningRuns(t *testing.T) {
 	var running []string
 	server, source := start(t, poll.Options{Running: func() []string { return running }})
@@ -361,6 +383,7 @@ func TestOptions(t *testing.T) {
 		"tiny signal interval": {Server: server, SignalInterval: 1},
 		"short lookback":       {Server: server, Lookback: time.Second},
 		"sweep without writer": {Server: server, Sweep: &poll.Sweep{}},
+		"sweep of signals":     {Server: server, SignalsOnly: true, Sweep: &poll.Sweep{Write: write}},
 		"sweep too soon":       {Server: server, Sweep: &poll.Sweep{Write: write, After: time.Minute}},
 		"sweep without pause":  {Server: server, Sweep: &poll.Sweep{Write: write, Interval: -1}},
 	} {
