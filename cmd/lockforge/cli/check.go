@@ -22,8 +22,9 @@ func (a *app) checkCommand() *cobra.Command {
 that lockforge did not build. REF is an image in a registry, a layout (oci:DIR)
 or an archive (docker-archive:FILE, tar:FILE). The bytes of every layer are
 read, also what higher layers hide. Each finding names layer, path, evidence and
-fix. The exit code is 30 where a minimum is required and not reached, and 31
-where the image's bytes are not what they say: such an image has no score.`,
+fix; besides text and json, --format knows sarif and junit. The exit code is 30
+where a minimum is required and not reached, and 31 where the image's bytes are
+not what they say: such an image has no score.`,
 		Example:     "lockforge check registry.example/team/executor:1 --min I=100",
 		Args:        exactArgs("REF"),
 		Annotations: map[string]string{furtherFormats: "sarif junit"},

@@ -74,7 +74,7 @@ func (a *app) root() *cobra.Command {
 		return fault.Wrap(fault.Usage, err, "reading flags").Hint("see `%s --help`", cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.format, "format", "text", "output format: text or json; check also knows sarif and junit")
+	flags.StringVar(&a.format, "format", "text", "output format: text or json")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
 	flags.StringVar(&a.progress, "progress", "auto", "progress: auto, tty, plain or none")
 	flags.StringVar(&a.cacheDir, "cache-dir", "", "content store and build state (default $XDG_CACHE_HOME/lockforge)")
