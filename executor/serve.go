@@ -162,7 +162,7 @@ func (p Process) journalState(args []string) int {
 	if err != nil {
 		return p.wrong("%v", err)
 	}
-	report, err := journal.Repair(service.JournalDir(c), journal.Options{})
+	report, err := journal.Repair(c.State.Journal(), journal.Options{})
 	if err != nil {
 		fmt.Fprintf(p.Stderr, "error: %v\n", err)
 		return exitInternal

@@ -151,7 +151,7 @@ func remove(t *testing.T, path string) {
 
 // corruptJournal damages a record that others follow.
 func corruptJournal(t *testing.T, in *check.Inputs) {
-	dir := in.Config.State.Dir
+	dir := in.Config.State.Journal()
 	j, err := journal.Open(dir, journal.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func corruptJournal(t *testing.T, in *check.Inputs) {
 
 func TestJournalThatIsUsed(t *testing.T) {
 	in := working(t)
-	j, err := journal.Open(in.Config.State.Dir, journal.Options{})
+	j, err := journal.Open(in.Config.State.Journal(), journal.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,14 +87,14 @@ func writable(dir string) (free uint64, err error) {
 // journal opens the one that is there, which drops what a crash left half
 // written, as a start would.
 func (in Inputs) journal(f *Findings) {
-	dir := in.Config.State.Dir
+	dir := in.Config.State.Journal()
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		f.note("no journal yet: %s will be made", dir)
 		return
 	}
 	if err != nil {
-		f.fail(Environment, "", "looking at the state directory: %v", err)
+		f.fail(Environment, "", "looking at the journal: %v", err)
 		return
 	}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != os.Geteuid() {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/lockforge/lockforge/executor/sandbox"
@@ -203,6 +204,9 @@ type State struct {
 	Keep      time.Duration // how long a delivered run's id is remembered
 	KeepIDs   int           // how many at most
 }
+
+// Journal is the directory of the journal.
+func (s State) Journal() string { return filepath.Join(s.Dir, "journal") }
 
 // Logs are the executor's own and those of its children.
 type Logs struct {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,11 +150,8 @@ func (s *Service) tellHead() {
 	}
 }
 
-// JournalDir is where a service keeps its journal.
-func JournalDir(c *config.Config) string { return filepath.Join(c.State.Dir, "journal") }
-
 func (s *Service) openJournal(context.Context) error {
-	j, err := journal.Open(JournalDir(s.config), journal.Options{
+	j, err := journal.Open(s.config.State.Journal(), journal.Options{
 		Keep: s.config.State.Keep, KeepIDs: s.config.State.KeepIDs,
 	})
 	if err != nil {
