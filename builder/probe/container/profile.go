@@ -58,9 +58,11 @@ func (c *Container) config(s Spec, root, scratch string) (object, error) {
 			return nil, err
 		}
 		linux["seccomp"] = filter
+	}
+	if s.Profile == Reference && !s.Unlimited {
 		linux["resources"] = object{
 			"pids":   object{"limit": MaxProcesses},
-			"memory": object{"limit": MaxMemory, "swap": MaxMemory},
+			"memory": object{"limit": MaxMemory},
 		}
 	}
 	return object{

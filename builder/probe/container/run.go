@@ -27,6 +27,9 @@ type Spec struct {
 	// Mounts are directories of this machine by their path in the container,
 	// read-only there.
 	Mounts map[string]string
+	// Unlimited leaves the reference profile's bounds of memory and processes
+	// out, for machines without control groups.
+	Unlimited bool
 	// Serve gets listeners on the container's loopback device, one for each
 	// address of Listen; it serves them from outside until they are closed.
 	Listen  []string // "127.0.0.1:8976"

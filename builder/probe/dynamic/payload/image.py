@@ -1,7 +1,6 @@
 """What the image alone has to hold back (tier I). Each function is a probe."""
 import errno
 import glob
-import importlib.util
 import os
 import shutil
 import subprocess
