@@ -108,6 +108,9 @@ func (o *opener) open(content io.ReaderAt, size int64, where string, depth int) 
 	return o.inner(o.counted(stream), where, depth)
 }
 
+// endRecord is the signature of a ZIP archive's end record.
+var endRecord = []byte("PK\x05\x06")
+
 // endsAsZip looks for the end record of a ZIP archive, as far from the end as
 // Python looks for it. exactly says that it ends where the file ends, which
 // happens to no other file by chance.
@@ -119,7 +122,12 @@ func endsAsZip(content io.ReaderAt, size int64) (ends, exactly bool) {
 	if _, err := content.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
 		return false, false
 	}
-	at := bytes.LastIndex(tail, []byte("PK\x05\x06"))
+	// The last one counts, as for Python. Looking from the front is much faster
+	// than bytes.LastIndex, and most files have none.
+	at := -1
+	for next := bytes.Index(tail, endRecord); next >= 0; next = bytes.Index(tail[at+1:], endRecord) {
+		at += 1 + next
+	}
 	if at < 0 || at+22 > len(tail) {
 		return false, false
 	}
