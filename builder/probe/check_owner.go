@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"strings"
@@ -96,20 +97,22 @@ var (
 )
 
 // pythonDirs are the directories that a container's Python imports from: the
-// standard libraries, site directories, and the store.
+// standard libraries, site directories, and the store. Callers must not change it.
 func (s *Scan) pythonDirs() map[string]bool {
-	dirs := map[string]bool{}
+	if s.python != nil {
+		return s.python
+	}
+	s.python = map[string]bool{}
+	seen := map[string]bool{}
 	for _, p := range s.visible.Paths() {
-		for _, dir := range parents(p) {
-			if dirs[dir] {
-				continue
-			}
+		for dir := path.Dir(p); dir != "." && !seen[dir]; dir = path.Dir(dir) {
+			seen[dir] = true
 			if stdlibDir.MatchString(dir) || siteDir.MatchString(dir) || dir == storeDir || path.Dir(dir) == storeDir {
-				dirs[dir] = true
+				s.python[dir] = true
 			}
 		}
 	}
-	return dirs
+	return s.python
 }
 
 const noPython = "the image holds no directory that Python imports from"
@@ -142,7 +145,8 @@ func startupWritable(s *Scan, f *findings) {
 		f.notRun(noPython)
 		return
 	}
-	for dir := range dirs {
+	dirs = maps.Clone(dirs)
+	for dir := range s.pythonDirs() {
 		if stdlibDir.MatchString(dir) {
 			dirs[path.Dir(dir)] = true // python313.zip comes first on the path
 		}

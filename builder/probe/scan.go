@@ -20,6 +20,7 @@ type Scan struct {
 	contents []hit // of all layers, by layer and then in the layer's order
 	user     user
 	manifest string
+	python   map[string]bool // see pythonDirs
 }
 
 // Read makes the pass: every layer once, those that higher layers hide
