@@ -47,7 +47,7 @@ var errTooMuch = errors.New("more than is looked into")
 func inspectArchive(e facts.Entry, content io.ReaderAt, note func(kindOfHit, string, string)) {
 	o := &opener{note: note, reported: map[string]bool{}}
 	if name := installerArchive(e.Path); name != "" {
-		o.found(name + " by the name of the archive")
+		note(hitArchive, "", name+", told by its name")
 	}
 	err := o.open(content, e.Size, "", 0)
 	switch {
@@ -76,7 +76,7 @@ func installerArchive(p string) string {
 		if stem, ok := strings.CutSuffix(base, end); ok {
 			project, _, _ := strings.Cut(stem, "-")
 			if _, is := lock.Installer(wheel.NormalizeName(project)); is {
-				return project
+				return "the source archive of " + project
 			}
 		}
 	}
