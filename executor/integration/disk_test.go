@@ -15,18 +15,21 @@ import (
 )
 
 // peak is the most memory that the executor has had, in bytes.
-func (e *executor) peak() int {
-	e.t.Helper()
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(e.cmd.Process.Pid) + "/status")
-	must(e.t, err)
+func (e *executor) peak() int { return memory(e.t, e.cmd.Process.Pid, "VmHWM") }
+
+// memory is what the kernel says of a process, in bytes.
+func memory(t testing.TB, pid int, field string) int {
+	t.Helper()
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	must(t, err)
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
 			kib, err := strconv.Atoi(strings.Fields(value)[0])
-			must(e.t, err)
+			must(t, err)
 			return kib << 10
 		}
 	}
-	e.t.Fatal("the kernel does not say how much memory the executor has")
+	t.Fatalf("the kernel does not say %s of process %d", field, pid)
 	return 0
 }
 

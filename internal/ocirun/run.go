@@ -5,54 +5,34 @@ package ocirun
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 )
 
 // Spec is one run.
 type Spec struct {
-	Rootfs         string
-	Args           []string
-	Env            []string
-	UID            int
-	Binds          map[string]string // directory of the host to path in the container, writable
+	Rootfs string
+	Args   []string
+	Env    []string
+	UID    int
+	Binds  map[string]string // directory of the host to path in the container, writable
+	Reads  map[string]string // the same, not writable
+	// HostNetwork is for what has to reach servers on this machine; without it
+	// there is no network.
+	HostNetwork    bool
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
 
 // Run executes the command and returns its exit code. An error means that
-// runc itself could not do its work.
+// runc itself could not do its work. When ctx ends, so does the container.
 func Run(ctx context.Context, s Spec) (int, error) {
-	bundle, err := os.MkdirTemp("", "ocirun-")
+	c, err := Start(s)
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(bundle)
-	config, err := json.Marshal(s.config())
-	if err != nil {
-		return 0, err
-	}
-	if err := os.WriteFile(filepath.Join(bundle, "config.json"), config, 0o600); err != nil {
-		return 0, err
-	}
-	id := "lockforge-" + strconv.Itoa(os.Getpid()) + "-" + filepath.Base(bundle)
-	cmd := exec.CommandContext(ctx, "runc", "--root", filepath.Join(bundle, "state"), "run", "--bundle", bundle, id)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, s.Stdout, s.Stderr
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode(), nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("running runc: %w", err)
-	}
-	return 0, nil
+	stop := context.AfterFunc(ctx, c.kill)
+	defer stop()
+	return c.Wait()
 }
 
 type object map[string]any
@@ -71,13 +51,21 @@ func (s Spec) config() object {
 		"hostname": "locked",
 		"mounts":   s.mounts(),
 		"linux": object{
-			"namespaces": []object{{"type": "pid"}, {"type": "network"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}},
+			"namespaces": s.namespaces(),
 			"maskedPaths": []string{
 				"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug", "/proc/scsi",
 			},
 			"readonlyPaths": []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
 		},
 	}
+}
+
+func (s Spec) namespaces() []object {
+	own := []object{{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}}
+	if !s.HostNetwork {
+		own = append(own, object{"type": "network"})
+	}
+	return own
 }
 
 func (s Spec) mounts() []object {
@@ -89,6 +77,9 @@ func (s Spec) mounts() []object {
 	}
 	for host, path := range s.Binds {
 		mounts = append(mounts, object{"destination": path, "type": "bind", "source": host, "options": []string{"bind", "rw"}})
+	}
+	for host, path := range s.Reads {
+		mounts = append(mounts, object{"destination": path, "type": "bind", "source": host, "options": []string{"bind", "ro"}})
 	}
 	return mounts
 }
