@@ -9,19 +9,20 @@ import (
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/probe"
+	"github.com/lockforge/lockforge/builder/probe/dynamic"
 )
 
 func (a *app) checkCommand() *cobra.Command {
 	request := builder.CheckRequest{}
 	var minimums []string
-	var insecure bool
+	var insecure, run bool
 	cmd := &cobra.Command{
 		Use:   "check REF",
 		Short: "Put any image to the escape suite and grade how locked it is",
 		Long: `Put an image to the escape suite and grade how locked it is, also an image
 that lockforge did not build. REF is an image in a registry, a layout (oci:DIR)
 or an archive (docker-archive:FILE, tar:FILE). The bytes of every layer are
-read, also what higher layers hide. Each finding names layer, path, evidence and
+read, also what higher layers hide; --run tries attacks in it besides. Each finding names layer, path, evidence and
 fix; besides text and json, --format knows sarif and junit. The exit code is 30
 where a minimum is required and not reached, and 31 where the image's bytes are
 not what they say: such an image has no score.`,
@@ -35,6 +36,9 @@ not what they say: such an image has no score.`,
 					return err
 				}
 				request.Minimums = append(request.Minimums, m)
+			}
+			if run {
+				request.Dynamic = []probe.Runner{dynamic.New()}
 			}
 			sink, done := a.showProgress()
 			request.Ref, request.Image, request.Progress = args[0], image.Options{Insecure: insecure}, sink
@@ -52,6 +56,7 @@ not what they say: such an image has no score.`,
 	flags := cmd.Flags()
 	flags.StringVar(&request.Platform, "platform", "", "platform to check (default all of the image)")
 	flags.StringSliceVar(&minimums, "min", nil, "score that a tier must reach, such as I=100; repeatable")
+	flags.BoolVar(&run, "run", false, "also attack the image from inside; it takes root and runc")
 	flags.BoolVar(&insecure, "allow-http-registry", false, "read over plain HTTP")
 	return cmd
 }

@@ -58,7 +58,7 @@ def other_class():
 def directives():
     refuse([("has a value written to a file", base(**{"__DATAHUB_TO_FILE_x": "content"})),
             ("has a value written to a file, nested", base(deep=[{"more": {"__DATAHUB_TO_FILE_key": "content"}}])),
-            ("has a sink's value written to a file", changed(sink={"type": "file", "config": {"__DATAHUB_TO_FILE_filename": "x"}}))])
+            ("has a value take the place of one that is judged", base(**{"keyfile": "/data/key", "__DATAHUB_TO_FILE_keyfile": "content"}))])
 
 
 def files():
@@ -118,9 +118,9 @@ def malformed():
         ("has a YAML tag of Python", "source: !!python/object/apply:os.system [true]\nsink: {type: blackhole}\n"),
         ("is a bomb of aliases", bomb), ("is two documents", good + "\n---\n" + good), ("is nested deeply", "{%s, \"x\": %s}" % (inner, "[" * 100000 + "]" * 100000)),
         ("merges keys", "base: &b {type: evil.Class}\nsource: {<<: *b, config: {}}\nsink: {type: blackhole}\n"),
-        ("is empty", ""), ("is no mapping", "[1, 2]"), ("is broken UTF-8", None), ("is large", "x" * (100 << 20)),
+        ("is empty", ""), ("is no mapping", "[1, 2]"),
     ]
-    recipes = [(what, text.encode() if text is not None else b"source: \xff\xfe\x80") for what, text in cases]
+    recipes = [(what, text.encode()) for what, text in cases] + [("is broken UTF-8", b"source: \xff\xfe\x80"), ("is large", large())]
     for what, text in recipes:
         start = time.time()
         refuse([(what, text)])
@@ -131,6 +131,14 @@ def malformed():
         report.opened("a recipe makes the executor use %d MiB" % used)
     else:
         report.held()
+
+
+def large():
+    """A recipe of 100 MB, in a file: what this process holds would count as its child's."""
+    with open("/tmp/large", "wb") as f:
+        for _ in range(100):
+            f.write(b"x" * (1 << 20))
+    return open("/tmp/large", "rb")
 
 
 def packages():

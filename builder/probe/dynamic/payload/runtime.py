@@ -15,7 +15,7 @@ import report
 
 def scratch():
     """Returns the directories that the user can write to."""
-    candidates = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/dev/mqueue", "/var/lib/datahub-executor", os.environ.get("HOME", ""), tempfile.gettempdir(), os.getcwd()]
+    candidates = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/var/lib/datahub-executor", os.environ.get("HOME", ""), tempfile.gettempdir(), os.getcwd()]
     found = []
     for d in sorted(set(c for c in candidates if c)):
         try:
@@ -215,7 +215,7 @@ def fork_bomb():
 
 def memory_bomb():
     """E56: memory is bounded."""
-    bound = 3 << 30
+    bound = 3 << 29
     pid = os.fork()
     if pid == 0:
         kept = []
