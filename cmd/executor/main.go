@@ -8,14 +8,11 @@ import (
 	"syscall"
 
 	"github.com/lockforge/lockforge/executor"
-	"github.com/lockforge/lockforge/executor/sandbox"
+	// Before anything else: this may be the trampoline that becomes a child.
+	_ "github.com/lockforge/lockforge/executor/sandbox/early"
 )
 
 func main() {
-	// Before anything else: this may be the trampoline that becomes a child.
-	if len(os.Args) > 1 && os.Args[1] == sandbox.Subcommand {
-		os.Exit(sandbox.Main(os.Args[2:]))
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := executor.Run(ctx, executor.Process{
 		Args:   os.Args,

@@ -9,16 +9,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/lockforge/lockforge/executor/contract"
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // metadataLimit bounds metadata.json, in bytes.
 const metadataLimit = 1 << 20
 
 // pluginName is the form of a source type that can name a bundled venv.
-var pluginName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+var pluginName = lazyregexp.New(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 // ErrNotBundled is matched by the error of Find for a plugin without a venv.
 var ErrNotBundled = errors.New("plugin is not bundled in this image")

@@ -8,8 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // instanceFile keeps the name of an instance in its state directory.
@@ -20,7 +21,7 @@ const instanceFile = "instance"
 const maxInstanceBytes = 256
 
 // instanceName keeps names on one line and free of what marks in reports mean.
-var instanceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
+var instanceName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
 
 // InstanceID returns the name that the instance with this state directory has
 // for ever: what the directory says, or else the host's name and a random

@@ -2,9 +2,10 @@ package config
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // Ignored is a variable of upstream's that has no effect here.
@@ -60,7 +61,7 @@ var ownPrefixes = []string{"DATAHUB_EXECUTOR_", "LOCKFORGE_EXECUTOR_", "DATAHUB_
 
 // serviceLink matches what Kubernetes sets for a Service that is called
 // datahub-executor, which no one asked for.
-var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
+var serviceLink = lazyregexp.New(`_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
 
 // unused warns of variables that have no effect.
 func (l *loader) unused(variables map[string]string) {

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // MaxBatch is how many entities one call of Aspects reads at most.
@@ -24,7 +25,7 @@ type Aspect struct {
 }
 
 // entityType is that of a urn.
-var entityType = regexp.MustCompile(`^urn:li:([A-Za-z][A-Za-z0-9]*):.`)
+var entityType = lazyregexp.New(`^urn:li:([A-Za-z][A-Za-z0-9]*):.`)
 
 // Aspect reads one aspect from the primary store, which knows every write that
 // has been answered; search does not. Found is false where it is not there.

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // Bounds of a monitors file: its length in bytes, how deep its values are
@@ -108,7 +109,7 @@ func (r *reader) file(n *yaml.Node) *File {
 }
 
 // sourceType is the form of a source type that can name a bundled venv.
-var sourceType = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+var sourceType = lazyregexp.New(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 func (r *reader) connection(name string, n *yaml.Node) Connection {
 	c := Connection{Name: name}

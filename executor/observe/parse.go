@@ -1,18 +1,18 @@
 package observe
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/lockforge/lockforge/executor/observe/query"
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 	"gopkg.in/yaml.v3"
 )
 
 // Forms of the two urns. A dataset's has three parts in parentheses.
 var (
-	assertionURN = regexp.MustCompile(`^urn:li:assertion:[^\s]{1,400}$`)
-	datasetURN   = regexp.MustCompile(`^urn:li:dataset:\(urn:li:dataPlatform:[^\s,]+,.{1,500},[A-Z]+\)$`)
+	assertionURN = lazyregexp.New(`^urn:li:assertion:[^\s]{1,400}$`)
+	datasetURN   = lazyregexp.New(`^urn:li:dataset:\(urn:li:dataPlatform:[^\s,]+,.{1,500},[A-Z]+\)$`)
 )
 
 // maxSpan bounds time spans of freshness and age.

@@ -8,9 +8,10 @@ import (
 	"io"
 	"os"
 	"path"
-	"regexp"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // maxPolicyBytes bounds a policy file.
@@ -83,11 +84,11 @@ func (p *Policy) read(source []byte) error {
 }
 
 // typeName is the form of a registered name. Python paths have dots or colons.
-var typeName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+var typeName = lazyregexp.New(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 var (
-	pythonPath = regexp.MustCompile(`^[A-Za-z_]\w*([.:][A-Za-z_]\w*)+$`)
-	urlScheme  = regexp.MustCompile(`^[a-z][a-z0-9+-]*$`)
+	pythonPath = lazyregexp.New(`^[A-Za-z_]\w*([.:][A-Za-z_]\w*)+$`)
+	urlScheme  = lazyregexp.New(`^[a-z][a-z0-9+-]*$`)
 )
 
 // check reports what in a policy could never match, or would match anything.

@@ -3,36 +3,37 @@ package recipe
 import (
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // What PyYAML's safe loader takes a plain scalar for: its resolver's patterns,
 // without the parts that resolve refuses before.
 var (
-	pyBool  = regexp.MustCompile(`^(?:(yes|Yes|YES|true|True|TRUE|on|On|ON)|no|No|NO|false|False|FALSE|off|Off|OFF)$`)
-	pyNull  = regexp.MustCompile(`^(?:~|null|Null|NULL|)$`)
-	pyInt   = regexp.MustCompile(`^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$`)
-	pyFloat = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?$`)
+	pyBool  = lazyregexp.New(`^(?:(yes|Yes|YES|true|True|TRUE|on|On|ON)|no|No|NO|false|False|FALSE|off|Off|OFF)$`)
+	pyNull  = lazyregexp.New(`^(?:~|null|Null|NULL|)$`)
+	pyInt   = lazyregexp.New(`^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$`)
+	pyFloat = lazyregexp.New(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?$`)
 )
 
 // doubtful are plain scalars that are refused, in the order of looking.
 var doubtful = []struct {
-	pattern   *regexp.Regexp
+	pattern   *lazyregexp.Regexp
 	what, fix string
 }{
-	{regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$|^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?$`),
+	{lazyregexp.New(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$|^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?$`),
 		"a date", "quote it"},
-	{regexp.MustCompile(`^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$`), "a number of base 60 to the CLI", "quote it"},
-	{regexp.MustCompile(`^[-+]?0[0-7_]+$`), "an octal number to the CLI", "quote it, or write it without the leading zero"},
-	{regexp.MustCompile(`^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`), "no number that JSON knows", "quote it"},
-	{regexp.MustCompile(`^(?:=|<<)$`), "an operator of YAML 1.1", "quote it"},
+	{lazyregexp.New(`^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$`), "a number of base 60 to the CLI", "quote it"},
+	{lazyregexp.New(`^[-+]?0[0-7_]+$`), "an octal number to the CLI", "quote it, or write it without the leading zero"},
+	{lazyregexp.New(`^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`), "no number that JSON knows", "quote it"},
+	{lazyregexp.New(`^(?:=|<<)$`), "an operator of YAML 1.1", "quote it"},
 }
 
 // laterNumber is what YAML 1.2 and JSON take for a number. PyYAML takes some
 // of it for text: 1e5, -.5.
-var laterNumber = regexp.MustCompile(`^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+|[-+]\.[0-9]+|0o[0-7]+)$`)
+var laterNumber = lazyregexp.New(`^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+|[-+]\.[0-9]+|0o[0-7]+)$`)
 
 // maxDigits bounds a number's spelling.
 const maxDigits = 400

@@ -3,9 +3,10 @@ package recipe
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // maxFindings bounds how many findings about one recipe are listed.
@@ -30,7 +31,7 @@ func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
 // importKeys are keys whose value the CLI imports as a Python object, and
 // names that connectors use for the same.
-var importKeys = regexp.MustCompile(`^(?:oauth_cb|get_\w+_to_add|\w+_class|\w*class_name|class|module|module_name)$`)
+var importKeys = lazyregexp.New(`^(?:oauth_cb|get_\w+_to_add|\w+_class|\w*class_name|class|module|module_name)$`)
 
 // libraryKeys are settings that make a client library load native code.
 var libraryKeys = []string{"plugin.library.paths", "ssl.engine.location", "ssl.providers", "load_extension", "driver_path"}
@@ -114,7 +115,7 @@ func (c *checker) pathKey(key string) bool {
 	})
 }
 
-var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*):`)
+var scheme = lazyregexp.New(`^([A-Za-z][A-Za-z0-9+.-]*):`)
 
 // path judges a string: as a path if it is one, and else only whether it names
 // a file of the system. Links are not followed: what a path leads to is for
@@ -167,7 +168,7 @@ func longest(directories []string, name string) int {
 
 // variable is what the CLI puts a variable's value for: "${...}" anywhere in a
 // string, and in a string that begins with $ also names without braces.
-var variable = regexp.MustCompile(`\$\{|(?s)^\$(?:.*\$)?[\pL\pN_$]`)
+var variable = lazyregexp.New(`\$\{|(?s)^\$(?:.*\$)?[\pL\pN_$]`)
 
 func refers(s string) bool { return variable.MatchString(s) }
 

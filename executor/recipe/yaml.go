@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // yamlReader turns the nodes of a YAML document into values. The types that
@@ -65,7 +66,7 @@ func oddBreak(source []byte) int {
 }
 
 // yamlLine finds the place in an error of yaml.v3, which tells it in words only.
-var yamlLine = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?`)
+var yamlLine = lazyregexp.New(`^yaml: (?:line ([0-9]+): )?`)
 
 func (p *problems) addYAML(err error) {
 	var at position

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/lockforge/lockforge/executor/secret/remote"
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // batchPermission is for the question as a whole; there is one per secret, too.
@@ -22,7 +22,7 @@ const batchPermission = "secretsmanager:BatchGetSecretValue"
 
 // unauthorized is how the service names who lacks which permission; the
 // alphabets are those of ARNs and actions.
-var unauthorized = regexp.MustCompile(`User: ([A-Za-z0-9:/@_+=,.-]{1,512}) is not authorized to perform: ([a-z0-9-]{1,40}:[A-Za-z]{1,60})\b`)
+var unauthorized = lazyregexp.New(`User: ([A-Za-z0-9:/@_+=,.-]{1,512}) is not authorized to perform: ([a-z0-9-]{1,40}:[A-Za-z]{1,60})\b`)
 
 // refusedCredentials are the codes of the service's front for an identity it
 // does not take.

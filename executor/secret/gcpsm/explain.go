@@ -3,13 +3,13 @@ package gcpsm
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/lockforge/lockforge/executor/secret/remote"
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 )
 
 // permission is the form of a permission's name.
-var permission = regexp.MustCompile(`^[a-z]{1,40}\.[A-Za-z]{1,40}\.[A-Za-z]{1,40}$`)
+var permission = lazyregexp.New(`^[a-z]{1,40}\.[A-Za-z]{1,40}\.[A-Za-z]{1,40}$`)
 
 // noCredentials says why there is no client to ask with.
 func noCredentials(ctx context.Context, err error) error {
