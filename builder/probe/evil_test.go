@@ -216,6 +216,7 @@ func toolEvils() []evil {
 		{"E06-compiler", "renamed gcc", add(imagetest.Exec("usr/bin/g", elf("COLLECT_GCC_OPTIONS"))), "gcc"},
 		{"E06-compiler", "a debugger", add(imagetest.Exec("usr/bin/strace", "x")), "strace"},
 		{"E06-privilege", "by name", add(imagetest.Exec("usr/bin/su", "x")), "su"},
+		{"E06-privilege", "renamed su", add(imagetest.Exec("usr/bin/s", elf("pam_start", "Change the effective user ID"))), "su"},
 		{"E67-debug", "a server of profiles", add(imagetest.Exec("usr/bin/agent", elf("\xff Go buildinf:", "net/http/pprof.Index"))), "pprof"},
 	}
 }

@@ -32,9 +32,9 @@ type hit struct {
 	text  string
 }
 
-// maxHits bounds the hits of one layer. A layer with more fails its probes
-// with the first ones.
-const maxHits = 10_000
+// maxHits bounds the hits of one kind in one layer. The next one is noted
+// without a path, so that no crowd of harmless hits hides a bad one.
+const maxHits = 1_000
 
 // maxAccounts bounds /etc/passwd and /etc/group.
 const maxAccounts = 1 << 20
@@ -45,6 +45,7 @@ type inspector struct{ layers []inspected }
 // inspected is one layer's; layers are read at the same time.
 type inspected struct {
 	hits     []hit
+	counts   map[string]int // of hits, by kind and tool
 	accounts map[string][]byte // etc/passwd and etc/group
 	buf      []byte
 }
@@ -60,9 +61,7 @@ func (in *inspector) observe(e facts.Entry, content io.ReaderAt) error {
 	}
 	l := &in.layers[e.Layer]
 	note := func(kind kindOfHit, tool, text string) {
-		if len(l.hits) < maxHits {
-			l.hits = append(l.hits, hit{kind, tool, e.Layer, e.Path, text})
-		}
+		l.note(hit{kind, tool, e.Layer, e.Path, text})
 	}
 	if e.Path == "etc/passwd" || e.Path == "etc/group" {
 		b, err := limitio.ReadAll(io.NewSectionReader(content, 0, e.Size), maxAccounts)
@@ -91,6 +90,21 @@ func (in *inspector) observe(e facts.Entry, content io.ReaderAt) error {
 	}
 	inspectArchive(e, content, note)
 	return nil
+}
+
+func (l *inspected) note(h hit) {
+	if l.counts == nil {
+		l.counts = map[string]int{}
+	}
+	key := string(h.kind) + " " + h.tool
+	n := l.counts[key] + 1
+	l.counts[key] = n
+	switch {
+	case n <= maxHits:
+		l.hits = append(l.hits, h)
+	case n == maxHits+1:
+		l.hits = append(l.hits, hit{h.kind, h.tool, h.layer, "", "more of this kind than are noted of one layer"})
+	}
 }
 
 const (
