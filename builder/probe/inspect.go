@@ -45,7 +45,7 @@ type inspector struct{ layers []inspected }
 // inspected is one layer's; layers are read at the same time.
 type inspected struct {
 	hits     []hit
-	counts   map[string]int // of hits, by kind and tool
+	counts   map[string]int    // of hits, by kind and tool
 	accounts map[string][]byte // etc/passwd and etc/group
 	buf      []byte
 }
