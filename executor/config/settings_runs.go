@@ -118,7 +118,7 @@ func stateSettings() []Setting {
 		},
 		{
 			Key: "logs.level", Names: []string{"LOCKFORGE_EXECUTOR_LOG_LEVEL"}, Form: Text, Default: "info", Choices: []string{"debug", "info", "warn", "error"},
-			Meaning: "Least level of the executor's own log lines, which go to standard error.",
+			Meaning: "Least level of the executor's own log lines, which go to standard output.",
 			field:   func(c *Config) any { return &c.Logs.Level },
 		},
 		{
