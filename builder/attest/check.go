@@ -18,8 +18,15 @@ type Checked struct {
 	Digest     string // of the image, "sha256:<hex>"
 	Signer     string // key, or "identity (issuer)"
 	Statements []Statement
+	Inputs     []Input // what Statements were read from, in their order
 	// Foreign counts records that the trust does not cover. They are ignored.
 	Foreign int
+}
+
+// Input is a signed statement as it is kept: its envelope or bundle.
+type Input struct {
+	PredicateType string
+	Digest        string // of the blob, "sha256:<hex>"
 }
 
 // Find returns the statements of one predicate type.
@@ -72,6 +79,7 @@ func Check(ctx context.Context, t *Target, trust *Trust) (*Checked, error) {
 		}
 		seen[st.identity()] = payload
 		c.Statements = append(c.Statements, st)
+		c.Inputs = append(c.Inputs, Input{st.PredicateType, digestOf(r.content)})
 	}
 	if !signed {
 		return nil, unsigned(t.Digest(), trust.name, reasons)

@@ -10,6 +10,8 @@ import (
 const (
 	BuildType = "urn:lockforge:build:v1"
 	BuilderID = "urn:lockforge:builder:v1"
+	// VerifierID is who verifies an image that somebody else may have built.
+	VerifierID = "urn:lockforge:verifier:v1"
 )
 
 // Provenance is the predicate of TypeProvenance, SLSA provenance v1. Members

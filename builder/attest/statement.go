@@ -3,6 +3,7 @@ package attest
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 
@@ -40,13 +41,16 @@ func (s Statement) About(digest string) bool {
 }
 
 // identity tells apart statements that may stand side by side: one of each
-// type for each set of subjects.
+// type for each set of subjects, and of test results one for what was tested.
 func (s Statement) identity() string {
 	parts := []string{s.PredicateType}
 	for _, sub := range s.Subjects {
 		parts = append(parts, sub.Digest)
 	}
 	slices.Sort(parts[1:])
+	if s.PredicateType == TypeTestResult {
+		parts = append(parts, tested(s.Predicate))
+	}
 	return strings.Join(parts, " ")
 }
 
@@ -77,6 +81,25 @@ func (s Statement) Marshal() ([]byte, error) {
 		wire.Subject = append(wire.Subject, descriptor{Name: sub.Name, Digest: sha256Of(sub.Digest)})
 	}
 	return encode(wire)
+}
+
+// ParseStatements reads statements that are not signed yet, one JSON object
+// after the other. Anything else, or none, is fault.Usage.
+func ParseStatements(text []byte) ([]Statement, error) {
+	var all []Statement
+	for d := json.NewDecoder(bytes.NewReader(text)); ; {
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err == io.EOF && len(all) > 0 {
+			return all, nil
+		} else if err != nil {
+			return nil, fault.Wrap(fault.Usage, err, "reading statement %d", len(all)+1).Hint("a file of statements holds in-toto statements as JSON")
+		}
+		s, err := parseStatement(raw)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "reading statement %d: %v", len(all)+1, err).Hint("see %s", statementType)
+		}
+		all = append(all, s)
+	}
 }
 
 // parseStatement reads the payload of a verified envelope.

@@ -6,8 +6,10 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/policy"
+	"github.com/lockforge/lockforge/builder/probe"
 )
 
 // Status is the outcome of one check.
@@ -24,11 +26,15 @@ type Report struct {
 	Ref      string            `json:"ref"`
 	Digest   string            `json:"digest"` // of the image, "sha256:<hex>"
 	Signer   string            `json:"signer"`
+	Policy   string            `json:"policy"` // digest of the rules, "sha256:<hex>"
+	Required []probe.Tier      `json:"requiredProbes,omitempty"`
 	Verified bool              `json:"verified"`
 	Checks   []Check           `json:"checks"`
 	Verdicts []*policy.Verdict `json:"verdicts"` // one per platform
 
 	problems []error
+	name     string // of the image, "" where its provenance is not believed
+	inputs   []attest.Input
 }
 
 // Check is one row. Platform is "" for checks of the whole image.

@@ -18,6 +18,7 @@ import (
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/policy"
+	"github.com/lockforge/lockforge/builder/probe"
 	"github.com/lockforge/lockforge/builder/sbom"
 )
 
@@ -27,11 +28,16 @@ type Request struct {
 	Trust  attest.TrustOptions
 	Policy *policy.Set // nil: the shipped rules
 	Image  image.Options
+	// Require are the tiers of which every probe must have passed: in the
+	// signed test results, and static ones once more here.
+	Require []probe.Tier
+	// Dynamic are the probes of the suite that the bytes of an image don't answer.
+	Dynamic []probe.Probe
 }
 
 // Run verifies an image: signature and subject, provenance, and for each
-// platform content against lock, SBOMs against content, test results, and
-// policy. Every check that can run does, so that one answer shows all.
+// platform content against lock, SBOMs against content, test results, the
+// probes that are required, and policy. Every check that can run does, so that one answer shows all.
 //
 // The report is returned whenever the image could be opened. The error is nil
 // only if every check passed; its kind is fault.Signature, fault.Integrity,
@@ -39,6 +45,10 @@ type Request struct {
 // image or the trust gave.
 func Run(ctx context.Context, req Request) (*Report, error) {
 	trust, err := attest.NewTrust(ctx, req.Trust)
+	if err != nil {
+		return nil, err
+	}
+	suite, err := selectProbes(req)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +62,9 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &run{rules: rules, report: &Report{Ref: req.Ref, Digest: img.Digest(), Verdicts: []*policy.Verdict{}}}
+	v := &run{rules: rules, required: suite, report: &Report{
+		Ref: req.Ref, Digest: img.Digest(), Policy: rules.Digest(), Required: req.Require, Verdicts: []*policy.Verdict{},
+	}}
 	if err := v.signature(ctx, req, trust, img); err != nil && ctx.Err() != nil {
 		return nil, fault.Wrap(fault.Cancelled, ctx.Err(), "verifying %s", req.Ref)
 	}
@@ -70,10 +82,11 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 // run is the state of one verification. checked and origin are nil after
 // the check that makes them failed.
 type run struct {
-	rules   *policy.Set
-	report  *Report
-	checked *attest.Checked
-	origin  *origin
+	rules    *policy.Set
+	required []probe.Probe
+	report   *Report
+	checked  *attest.Checked
+	origin   *origin
 }
 
 func (v *run) signature(ctx context.Context, req Request, trust *attest.Trust, img *image.Image) error {
@@ -86,7 +99,7 @@ func (v *run) signature(ctx context.Context, req Request, trust *attest.Trust, i
 		v.report.skip("", "provenance")
 		return err
 	}
-	v.report.Signer = v.checked.Signer
+	v.report.Signer, v.report.inputs = v.checked.Signer, v.checked.Inputs
 	v.report.add("signature", "", nil, fmt.Sprintf("%d statements about this digest by %s", len(v.checked.Statements), v.checked.Signer))
 	v.origin, err = readOrigin(v.checked)
 	if err != nil {
@@ -94,6 +107,7 @@ func (v *run) signature(ctx context.Context, req Request, trust *attest.Trust, i
 		v.report.add("provenance", "", err, "")
 		return err
 	}
+	v.report.name = v.origin.name
 	v.report.add("provenance", "", nil, fmt.Sprintf("lock of %s, hermetic, built by lockforge %s", v.origin.lock.Resolved, v.origin.tool))
 	return nil
 }
@@ -117,20 +131,43 @@ func byDigest(ref, digest string) string {
 
 func (v *run) platform(ctx context.Context, p *image.Platform) {
 	name := p.Name()
-	f, err := facts.Collect(ctx, p)
+	f, scan, err := v.read(ctx, p)
 	if err != nil {
 		v.report.add("content", name, err, "")
-		v.report.skip(name, "sbom", "tests", "policy")
+		v.report.skip(name, v.after("sbom", "tests")...)
 		return
 	}
 	if v.origin == nil {
-		v.report.skip(name, "content", "sbom", "tests", "policy")
+		v.report.skip(name, v.after("content", "sbom", "tests")...)
 		return
 	}
 	v.report.add("content", name, facts.Match(f, v.origin.lock), fmt.Sprintf("%d entries in %d layers are the lock's", len(f.Entries), len(f.Layers)))
 	documented := v.sboms(p, f)
-	v.report.add("tests", name, v.tests(p), "imports and probes ran in this image")
+	v.tests(p, scan)
 	v.judge(ctx, f, documented)
+}
+
+// after lists the checks of a platform that come after those that ended early.
+func (v *run) after(checks ...string) []string {
+	if len(v.required) > 0 {
+		checks = append(checks, "probes")
+	}
+	return append(checks, "policy")
+}
+
+// read makes the one pass over a platform's bytes. Probes read along where
+// some are required; otherwise there is no scan.
+func (v *run) read(ctx context.Context, p *image.Platform) (*facts.Facts, *probe.Scan, error) {
+	if len(v.required) == 0 {
+		f, err := facts.Collect(ctx, p)
+		return f, nil, err
+	}
+	watch := probe.NewWatch(p)
+	f, err := facts.Collect(ctx, p, watch.Observe)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, watch.Scan(f), nil
 }
 
 // sboms compares both documents with what the facts give, value by value, and returns the packages that they list.
@@ -195,24 +232,6 @@ func decode(raw []byte) (value any, err error) {
 	d.UseNumber()
 	err = d.Decode(&value)
 	return value, err
-}
-
-func (v *run) tests(p *image.Platform) error {
-	raw, err := v.predicate(attest.TypeTestResult, p.Digest())
-	if err != nil {
-		return err
-	}
-	var result struct {
-		Result      string   `json:"result"`
-		FailedTests []string `json:"failedTests"`
-	}
-	if err := json.Unmarshal(raw, &result); err != nil {
-		return fault.Wrap(fault.Integrity, err, "reading test results")
-	}
-	if result.Result != "PASSED" && result.Result != "WARNED" {
-		return fault.New(fault.Denied, "reading test results: %s, %s", result.Result, strings.Join(result.FailedTests, ", "))
-	}
-	return nil
 }
 
 func (v *run) judge(ctx context.Context, f *facts.Facts, documented []policy.Package) {
