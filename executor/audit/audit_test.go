@@ -299,6 +299,20 @@ func TestTwoWriters(t *testing.T) {
 	open(t, dir, options())
 }
 
+// A writer that was killed may leave its lock to a child for a moment.
+func TestWriterThatIsOnTheWayOut(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, options())
+	time.AfterFunc(100*time.Millisecond, func() { _ = l.Close() })
+	next, err := Open(dir, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHead(t *testing.T) {
 	head := Head{12, strings.Repeat("0af", 21) + "1"}
 	if got, err := ParseHead(head.String()); err != nil || got != head {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,15 +73,22 @@ func openOwn(path string, flags int) (*os.File, error) {
 	return f, nil
 }
 
+// lockWait is how long a lock is waited for. When its holder is killed while it
+// starts a child, that child has the lock as well until it executes something
+// else: the next executor may be there before.
+const lockWait = time.Second
+
 // lock takes the lock that ends with this process, however it ends.
 func lock(path string) (*os.File, error) {
 	f, err := openOwn(path, unix.O_CREAT)
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	for errors.Is(err, unix.EINTR) {
+	for end := time.Now().Add(lockWait); ; time.Sleep(5 * time.Millisecond) {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if again := errors.Is(err, unix.EINTR) || errors.Is(err, unix.EWOULDBLOCK); !again || time.Now().After(end) {
+			break
+		}
 	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = ErrLocked

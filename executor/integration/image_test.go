@@ -105,7 +105,7 @@ func newImagePlace(t testing.TB) *imagePlace {
 	}
 	// Everything else is where the image expects it.
 	kept := slices.DeleteFunc(p.env, func(v string) bool { return strings.Contains(v, p.dir+"/") })
-	p.env = append(append(own, kept...), "DATAHUB_AUTH_TOKEN_FILE=/run/auth/token", "LOCKFORGE_EXECUTOR_SANDBOX=require")
+	p.env = append(append(own, kept...), "DATAHUB_AUTH_TOKEN_FILE=/run/auth/token", "LOCKFORGE_EXECUTOR_SANDBOX=require", "LOCKFORGE_EXECUTOR_DRAIN_WAIT=25")
 	return p
 }
 

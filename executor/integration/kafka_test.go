@@ -86,7 +86,7 @@ func TestExecutorIsKilledBetweenKafkaAndServer(t *testing.T) {
 	for range 10 {
 		e := p.start().serving()
 		for range 3 {
-			id := fmt.Sprintf("run-%03d", len(ids))
+			id := fmt.Sprintf("kill-%03d", len(ids))
 			ids = append(ids, id)
 			p.request(id, act{MS: random.IntN(200)})
 		}
@@ -148,7 +148,7 @@ func TestBothSourcesHaveARequest(t *testing.T) {
 	e := p.start("LOCKFORGE_EXECUTOR_SOURCES=kafka,poll").serving()
 	var ids []string
 	for i := range 12 {
-		ids = append(ids, fmt.Sprintf("run-%d", i))
+		ids = append(ids, fmt.Sprintf("both-%d", i))
 		p.request(ids[i], act{MS: 20 * i})
 		time.Sleep(150 * time.Millisecond) // so that polls come before, at and after events
 	}
@@ -195,7 +195,7 @@ func TestPartitionsMove(t *testing.T) {
 	var ids []string
 	some := func(n int) {
 		for range n {
-			id := fmt.Sprintf("run-%03d", len(ids))
+			id := fmt.Sprintf("move-%03d", len(ids))
 			ids = append(ids, id)
 			p.request(id, act{MS: 50 + 10*(len(ids)%10)})
 		}

@@ -21,7 +21,7 @@ func TestExecutorIsKilled(t *testing.T) {
 	var ids []string
 	for life := range lives {
 		for range random.IntN(3) {
-			id := fmt.Sprintf("run-%03d", len(ids))
+			id := fmt.Sprintf("life-%03d", len(ids))
 			ids = append(ids, id)
 			p.request(id, act{
 				MS: random.IntN(400), Exit: random.IntN(4) / 3, Detach: random.IntN(5) == 0, Stubborn: random.IntN(8) == 0,

@@ -27,12 +27,12 @@ func TestNoSecretGetsOut(t *testing.T) {
 	p.noSecretIn(p.awaitStart("cancelled"))
 	time.Sleep(2500 * time.Millisecond) // a report of progress has what was printed
 	p.gms.Signal("cancelled", "KILL", "")
-	p.request("interrupted", act{Password: "${DB_PASSWORD}", MS: 60_000})
-	p.awaitStart("interrupted")
+	p.request("cut-short", act{Password: "${DB_PASSWORD}", MS: 60_000})
+	p.awaitStart("cut-short")
 	p.ends("cancelled", "CANCELLED")
 	e.kill()
 	e = p.start("LOCKFORGE_EXECUTOR_LOG_LEVEL=debug").serving()
-	for id, status := range map[string]string{"ok": "SUCCESS", "failing": "FAILURE", "interrupted": "FAILURE"} {
+	for id, status := range map[string]string{"ok": "SUCCESS", "failing": "FAILURE", "cut-short": "FAILURE"} {
 		p.ends(id, status)
 	}
 	// A rotated secret needs no restart, and the new one is masked as well.
@@ -45,7 +45,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 		t.Errorf("the run's output and structured report are not in the result: %.500s", r.Report)
 	}
 	e.drain()
-	p.settled("ok", "failing", "cancelled", "interrupted", "rotated")
+	p.settled("ok", "failing", "cancelled", "cut-short", "rotated")
 	p.noSecret()
 	p.password = old
 	p.noSecret()

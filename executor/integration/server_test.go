@@ -64,17 +64,17 @@ func TestServerIsAwayForAWholeLife(t *testing.T) {
 	p := newPlace(t)
 	few := []string{"LOCKFORGE_EXECUTOR_DRAIN_WAIT=0", "DATAHUB_EXECUTOR_GRACEFUL_SHUTDOWN_PERIOD=1", "LOCKFORGE_EXECUTOR_GMS_TIMEOUT=1"}
 	e := p.start(few...).serving()
-	p.request("run", act{MS: 300})
-	p.awaitStart("run")
+	p.request("unheard", act{MS: 300})
+	p.awaitStart("unheard")
 	p.gms.Stop()
 	e.drain()
 	p.start(few...).serving().kill() // has it still
 	p.start(few...).serving().drain()
 	must(t, p.gms.Restart())
 	e = p.start().serving()
-	p.final("run", 10*time.Second)
+	p.final("unheard", 10*time.Second)
 	e.drain()
-	p.settled("run")
+	p.settled("unheard")
 }
 
 // TestAnswersOfTheServerGetLost loses answers and requests one by one, at

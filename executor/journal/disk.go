@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,15 +22,20 @@ const (
 // maxDamaged bounds how many damaged files are kept.
 const maxDamaged = 100
 
+// lockWait is how long a lock is waited for. When its holder is killed while it
+// starts a child, that child has the lock as well until it executes something
+// else: the next executor may be there before.
+const lockWait = time.Second
+
 // lockFile takes the lock that ends with this process, however it ends.
 func lockFile(path string) (*os.File, error) {
 	f, err := openOrMake(path, unix.O_CREAT)
 	if err != nil {
 		return nil, err
 	}
-	for {
+	for end := time.Now().Add(lockWait); ; time.Sleep(5 * time.Millisecond) {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EINTR) {
+		if again := errors.Is(err, unix.EINTR) || errors.Is(err, unix.EWOULDBLOCK); !again || time.Now().After(end) {
 			break
 		}
 	}

@@ -255,6 +255,19 @@ func TestTwoWriters(t *testing.T) {
 	reopen(t, j, small())
 }
 
+// A writer that was killed may leave its lock to a child for a moment.
+func TestWriterThatIsOnTheWayOut(t *testing.T) {
+	j := open(t, t.TempDir(), small())
+	time.AfterFunc(100*time.Millisecond, func() { _ = j.Close() })
+	next, err := Open(j.dir, small())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestClosed(t *testing.T) {
 	j := open(t, t.TempDir(), small())
 	add(t, j, "a", Accepted, "")
