@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -32,6 +33,9 @@ type act struct {
 	// Password is what a real source would connect with: "${DB_PASSWORD}".
 	// The CLI gives it away in every way that it can think of.
 	Password string `json:"password,omitempty"`
+	// Report says what the structured report is instead of one: "fifo",
+	// "huge", "garbage", or "link:" and where to.
+	Report string `json:"report,omitempty"`
 }
 
 // cliMain is the CLI of the fault tests. It reads what the real one reads.
@@ -62,6 +66,10 @@ func cliMain(args []string) int {
 	fmt.Println("ingesting", id)
 	flood(a.Flood)
 	betray(a.Password, args)
+	if err := misreport(a.Report, args); err != nil {
+		fmt.Println("misreporting:", err)
+		return 97
+	}
 	time.Sleep(time.Duration(a.MS) * time.Millisecond)
 	return a.Exit
 }
@@ -131,10 +139,50 @@ func betray(password string, args []string) {
 			_, _ = os.Stderr.Write([]byte{b})
 		}
 	}
-	for i, arg := range args {
-		if arg == "--report-to" && i+1 < len(args) {
-			report, _ := json.Marshal(map[string]any{"source": map[string]any{"failures": forms, password: 1}})
-			_ = os.WriteFile(args[i+1], report, 0o600)
-		}
+	if path := reportPath(args); path != "" {
+		report, _ := json.Marshal(map[string]any{"source": map[string]any{"failures": forms, password: 1}})
+		_ = os.WriteFile(path, report, 0o600)
 	}
 }
+
+// reportPath is where the executor wants the structured report.
+func reportPath(args []string) string {
+	if i := slices.Index(args, "--report-to"); i >= 0 && i+1 < len(args) {
+		return args[i+1]
+	}
+	return ""
+}
+
+// misreport leaves something at the place of the report that is none.
+func misreport(kind string, args []string) error {
+	path := reportPath(args)
+	if target, ok := strings.CutPrefix(kind, "link:"); ok {
+		return os.Symlink(target, path)
+	}
+	switch kind {
+	case "fifo":
+		return syscall.Mkfifo(path, 0o600)
+	case "huge":
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = f.WriteString(`{"source": {"failures": [`)
+		for line := bytes.Repeat([]byte(`"a failure that has little to say about itself",`), 20_000); err == nil; {
+			if _, err = f.Write(line); err == nil {
+				if at, _ := f.Seek(0, io.SeekCurrent); at > hugeReport {
+					_, err = f.WriteString(`"the last"]}}`)
+					return err
+				}
+			}
+		}
+		return err
+	case "garbage":
+		return os.WriteFile(path, bytes.Repeat([]byte("[{"), 500_000), 0o600)
+	}
+	return nil
+}
+
+// hugeReport is more than a server takes, in bytes.
+const hugeReport = 200 << 20

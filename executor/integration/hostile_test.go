@@ -141,6 +141,35 @@ func TestFlood(t *testing.T) {
 	p.noSecret()
 }
 
+// TestReportsThatAreNone has runs leave traps at the place of their report.
+func TestReportsThatAreNone(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	e := p.start().serving()
+	before := e.peak()
+	ids := []string{}
+	for id, report := range map[string]string{
+		"report-fifo": "fifo", "report-garbage": "garbage", "report-huge": "huge",
+		"report-secret": "link:" + p.path("secrets/DB_PASSWORD"), "report-device": "link:/dev/zero",
+	} {
+		ids = append(ids, id)
+		p.request(id, act{Report: report})
+		r := p.ends(id, "SUCCESS")
+		if bad := id != "report-huge"; bad && (r.StructuredReport != nil || !strings.Contains(r.Report, "There is no structured report")) {
+			t.Errorf("%s: the report does not say that there is no structured one:\n%.2000s", id, r.Report)
+		}
+		if size := len(r.Raw); size > 15_368_520 {
+			t.Errorf("%s: a result of %d bytes was sent", id, size)
+		}
+	}
+	if grown := e.peak() - before; grown > 64<<20 {
+		t.Errorf("the executor has grown by %d MiB", grown>>20)
+	}
+	e.drain()
+	p.settled(ids...)
+	p.noSecret()
+}
+
 // TestClocksDiffer has the server's clock far ahead or behind. (The executor's
 // own cannot be moved by a test: it reads the kernel's without a C library.)
 func TestClocksDiffer(t *testing.T) {
