@@ -80,7 +80,9 @@ func newBuilder(m *manifest.Manifest, l *lock.Lock, in Inputs) (*builder, error)
 		target: ocispec.Platform{OS: os, Architecture: arch},
 		bases:  map[string]*base{}, layers: map[string][]layers.Layer{}, packs: map[string]string{},
 	}
-	b.program = b.content.generated(program)
+	if b.program, err = b.content.program(program); err != nil {
+		return nil, err
+	}
 	b.platforms = slices.Clone(l.Platforms)
 	slices.SortFunc(b.platforms, func(x, y *lock.Platform) int { return cmp.Compare(x.Platform, y.Platform) })
 	return b, nil

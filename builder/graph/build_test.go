@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -253,7 +254,7 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 	}
 }
 
-func noProgram(arch string) ([]byte, error) {
+func noProgram(arch string) (*io.SectionReader, error) {
 	return nil, fault.New(fault.Build, "no program for %s", arch)
 }
 

@@ -1,9 +1,11 @@
 package graph
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"os"
 
 	"github.com/moby/buildkit/client/llb"
@@ -13,15 +15,18 @@ import (
 )
 
 func newContent() Content {
-	return Content{Generated: map[string][]byte{}, Packs: map[string]*pack.Pack{}, Stored: map[string]int64{}}
+	return Content{Generated: map[string]*io.SectionReader{}, Packs: map[string]*pack.Pack{}, Stored: map[string]int64{}}
 }
 
-// generated adds bytes and returns their hash.
-func (c Content) generated(b []byte) string {
-	sum := sha256.Sum256(b)
-	sha := hex.EncodeToString(sum[:])
-	c.Generated[sha] = b
-	return sha
+// program adds what this program carries and returns its hash.
+func (c Content) program(r *io.SectionReader) (string, error) {
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(r, 0, r.Size())); err != nil {
+		return "", fault.Wrap(fault.Internal, err, "reading a program")
+	}
+	sha := hex.EncodeToString(hash.Sum(nil))
+	c.Generated[sha] = r
+	return sha, nil
 }
 
 // spec adds a step's specification.
@@ -30,7 +35,10 @@ func (c Content) spec(v any) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, err, "writing a step's specification")
 	}
-	return c.generated(b), nil
+	sum := sha256.Sum256(b)
+	sha := hex.EncodeToString(sum[:])
+	c.Generated[sha] = io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b)))
+	return sha, nil
 }
 
 // pack adds an archive of stored blobs, reading each of them once.

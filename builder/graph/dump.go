@@ -91,7 +91,8 @@ func (g *Graph) dumpOp(out io.Writer, o op) {
 			}
 		}
 		if b, ok := g.Content.Generated[sha]; ok {
-			fmt.Fprintf(out, "      bytes %q\n", b)
+			text, _ := io.ReadAll(io.NewSectionReader(b, 0, b.Size())) // it is in memory
+			fmt.Fprintf(out, "      bytes %q\n", text)
 		}
 	case *pb.Op_Exec:
 		fmt.Fprintf(out, "  %d exec %q %q network %s\n", o.number, o.name, v.Exec.Meta.Args, v.Exec.Network)

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -104,8 +105,8 @@ func newFixture(t testing.TB) *fixture {
 	}
 	f.inputs = Inputs{
 		Open:          f.shelf.open,
-		Unpack:        func(arch string) ([]byte, error) { return []byte("unpack for " + arch), nil },
-		Executor:      func(arch string) ([]byte, error) { return []byte("executor for " + arch), nil },
+		Unpack:        program("unpack"),
+		Executor:      program("executor"),
 		BuildPlatform: "linux/amd64", LockDigest: "sha256:" + strings.Repeat("b", 64), ToolVersion: "1.2.3",
 	}
 	return f
@@ -156,4 +157,11 @@ func (f *fixture) reverse() {
 
 func (s shelf) sdist(name string, archive []byte) lock.Sdist {
 	return lock.Sdist{Name: name, Version: "1.0", File: name + "-1.0.tar.gz", Index: "default", Size: int64(len(archive)), SHA256: s.put(archive)}
+}
+
+func program(name string) func(arch string) (*io.SectionReader, error) {
+	return func(arch string) (*io.SectionReader, error) {
+		text := name + " for " + arch
+		return io.NewSectionReader(strings.NewReader(text), 0, int64(len(text))), nil
+	}
 }

@@ -4,7 +4,11 @@
 // same inputs give the same bytes, in whatever order they list things.
 package graph
 
-import "github.com/lockforge/lockforge/builder/pack"
+import (
+	"io"
+
+	"github.com/lockforge/lockforge/builder/pack"
+)
 
 // StoreID is the name under which the client offers its content to BuildKit.
 const StoreID = "lockforge"
@@ -37,7 +41,7 @@ type Layer struct {
 // Content is what the definitions refer to by hash. A blob is in exactly one
 // of the maps; the keys are SHA-256 hashes (hex).
 type Content struct {
-	Generated map[string][]byte     // bytes made by this package
-	Packs     map[string]*pack.Pack // archives of stored blobs
-	Stored    map[string]int64      // sizes of blobs of the content store
+	Generated map[string]*io.SectionReader // made by this package, or carried by the program
+	Packs     map[string]*pack.Pack        // archives of stored blobs
+	Stored    map[string]int64             // sizes of blobs of the content store
 }

@@ -1,13 +1,17 @@
 package graph
 
-import "github.com/lockforge/lockforge/builder/pack"
+import (
+	"io"
+
+	"github.com/lockforge/lockforge/builder/pack"
+)
 
 // Inputs is what a graph needs besides manifest and lock.
 type Inputs struct {
 	// Open opens a locked file of the content store.
 	Open pack.Opener
 	// Unpack and Executor return static programs for an architecture.
-	Unpack, Executor func(arch string) ([]byte, error)
+	Unpack, Executor func(arch string) (*io.SectionReader, error)
 	// BuildPlatform is where the steps run, "linux/amd64".
 	BuildPlatform string
 	// LockDigest is the digest of the lock file, "sha256:<hex>".

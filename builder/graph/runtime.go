@@ -20,7 +20,10 @@ func (a *assembly) addRuntime() error {
 		return err
 	}
 	const input = "executor"
-	sha := a.content.generated(program)
+	sha, err := a.content.program(program)
+	if err != nil {
+		return err
+	}
 	spec := unpack.TreeSpec{Epoch: a.epoch.Unix(), Entries: []unpack.TreeEntry{{
 		Entry: venv.Entry{Path: strings.TrimPrefix(contract.ExecutorPath, "/"), Type: venv.Regular, Mode: 0o755},
 		From:  input, SHA256: sha,

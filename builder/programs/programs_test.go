@@ -1,6 +1,7 @@
 package programs
 
 import (
+	"io"
 	"testing"
 	"testing/fstest"
 
@@ -13,15 +14,18 @@ func TestReadFindsAProgramByArchitecture(t *testing.T) {
 		"bin/unpack-linux-arm64": {Data: []byte("arm64 code")},
 	}
 	for arch, want := range map[string]string{"amd64": "amd64 code", "arm64": "arm64 code"} {
-		got, err := read(fsys, "unpack", arch)
-		if err != nil || string(got) != want {
+		program, err := read(fsys, "unpack", arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(program); err != nil || string(got) != want {
 			t.Errorf("read(unpack, %s) = %q, %v; want %q", arch, got, err, want)
 		}
 	}
 }
 
 func TestAProgramThatIsNotCarriedIsABuildFault(t *testing.T) {
-	for _, read := range []func(string) ([]byte, error){Unpack, Executor} {
+	for _, read := range []func(string) (*io.SectionReader, error){Unpack, Executor} {
 		_, err := read("pdp11")
 		if !fault.Is(err, fault.Build) || len(fault.Hints(err)) == 0 {
 			t.Errorf("got %v, want a build fault with a hint", err)

@@ -1,8 +1,8 @@
 package solve
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -40,7 +40,7 @@ func (s *inputs) Info(_ context.Context, d digest.Digest) (content.Info, error) 
 
 func (s *inputs) size(sha string) (int64, bool) {
 	if b, ok := s.content.Generated[sha]; ok {
-		return int64(len(b)), true
+		return b.Size(), true
 	}
 	if p, ok := s.content.Packs[sha]; ok {
 		return p.Size(), true
@@ -71,7 +71,7 @@ func (s *inputs) ReaderAt(_ context.Context, desc ocispec.Descriptor) (content.R
 
 func (s *inputs) blob(sha string) (pack.Blob, error) {
 	if b, ok := s.content.Generated[sha]; ok {
-		return generated{bytes.NewReader(b)}, nil
+		return generated{b}, nil
 	}
 	if p, ok := s.content.Packs[sha]; ok {
 		return p.NewReader(s.open), nil
@@ -98,6 +98,6 @@ type sharedReader struct {
 func (r *sharedReader) Size() int64 { return r.size }
 func (*sharedReader) Close() error  { return nil }
 
-type generated struct{ *bytes.Reader }
+type generated struct{ *io.SectionReader }
 
 func (generated) Close() error { return nil }

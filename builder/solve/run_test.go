@@ -1,10 +1,12 @@
 package solve_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,7 +69,7 @@ func newBuilder(t testing.TB) *builder {
 	b.g = &graph.Graph{
 		Compression: "zstd", Epoch: 1_700_000_000,
 		Content: graph.Content{
-			Generated: map[string][]byte{b.program: program},
+			Generated: map[string]*io.SectionReader{b.program: io.NewSectionReader(bytes.NewReader(program), 0, int64(len(program)))},
 			Packs:     map[string]*pack.Pack{},
 			Stored:    map[string]int64{},
 		},
