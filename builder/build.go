@@ -12,6 +12,7 @@ import (
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/policy"
+	"github.com/lockforge/lockforge/builder/probe"
 	"github.com/lockforge/lockforge/builder/solve"
 	"github.com/lockforge/lockforge/builder/store"
 )
@@ -27,11 +28,13 @@ type BuildRequest struct {
 	Push      bool
 	Registry  image.Options
 	Signer    *attest.Signer // nil leaves the image unsigned
+	Dynamic   []probe.Runner // the probes of the escape suite that are run in the image
+	CheckRun  bool           // run them; without it they count as not run
 	StopAfter string         // one of Stages, or "" for everything
 }
 
 // Stages names the stages of a build in order, as StopAfter takes them.
-var Stages = []string{"lock", "fetch", "graph", "solve", "prove", "facts", "policy", "attest"}
+var Stages = []string{"lock", "fetch", "graph", "solve", "prove", "facts", "probe", "policy", "attest"}
 
 // BuildResult is an image that was accepted, or what the last stage returned.
 type BuildResult struct {
@@ -51,6 +54,7 @@ type PlatformResult struct {
 	Size     int64           `json:"size"` // compressed bytes of all layers
 	Layers   []LayerResult   `json:"layers"`
 	Verdict  *policy.Verdict `json:"verdict"`
+	Scores   []probe.Score   `json:"scores"` // of the escape suite, by tier
 	Tests    []attest.Test   `json:"tests"`
 }
 
@@ -112,7 +116,7 @@ func (w *Workspace) Build(ctx context.Context, r BuildRequest) (*BuildResult, er
 		return nil, err
 	}
 	if r.StopAfter == "" {
-		if rec, img := w.recall(ctx, b.key); rec != nil {
+		if rec, img := w.recall(ctx, b.key); rec != nil && (!r.CheckRun || r.tried(rec)) {
 			b.image, b.statements = img, rec.Statements
 			b.result.Digest, b.result.Platforms, b.result.Cached = rec.Solved.Digest, rec.Platforms, true
 			return b.result, b.deliver(ctx)
@@ -128,6 +132,7 @@ func (w *Workspace) Build(ctx context.Context, r BuildRequest) (*BuildResult, er
 		{"solve", b.solve},
 		{"prove", b.prove},
 		{"facts", b.collect},
+		{"probe", b.probe},
 		{"policy", b.judge},
 		{"attest", b.describe},
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/policy"
+	"github.com/lockforge/lockforge/builder/probe"
 	"github.com/lockforge/lockforge/builder/sbom"
 	"github.com/lockforge/lockforge/builder/solve"
 )
@@ -19,6 +20,8 @@ type findings struct {
 	platform *image.Platform
 	locked   *lock.Platform
 	facts    *facts.Facts
+	scan     *probe.Scan
+	probes   *probe.Report
 	spdx     []byte
 	cdx      []byte
 	verdict  *policy.Verdict
@@ -42,7 +45,8 @@ func (b *build) collect(ctx context.Context) (any, error) {
 }
 
 func (b *build) read(ctx context.Context, p *image.Platform) (*findings, error) {
-	f, err := facts.Collect(ctx, p)
+	watch := probe.NewWatch(p)
+	f, err := facts.Collect(ctx, p, watch.Observe)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func (b *build) read(ctx context.Context, p *image.Platform) (*findings, error) 
 	if err := facts.MatchStore(f, b.lock, b.store, programs); err != nil {
 		return nil, err
 	}
-	found := &findings{platform: p, locked: find(b.lock.Platforms, p.Name()), facts: f}
+	found := &findings{platform: p, locked: find(b.lock.Platforms, p.Name()), facts: f, scan: watch.Scan(f)}
 	about := sbom.Options{Name: b.req.Manifest.Name, ToolVersion: Version}
 	if found.spdx, err = sbom.SPDX(f, b.lock, about); err != nil {
 		return nil, err
@@ -105,7 +109,8 @@ func denial(verdicts []*policy.Verdict) error {
 }
 
 func (b *build) platformResult(found *findings) PlatformResult {
-	r := PlatformResult{Platform: found.platform.Name(), Digest: found.platform.Digest(), Verdict: found.verdict, Tests: b.tests(found.platform.Name())}
+	r := PlatformResult{Platform: found.platform.Name(), Digest: found.platform.Digest(), Verdict: found.verdict,
+		Scores: found.probes.Scores, Tests: append(b.tests(found.platform.Name()), probeTests(found.probes)...)}
 	var names []LayerResult
 	for _, p := range b.graph.Platforms {
 		if p.Platform == r.Platform {
@@ -132,7 +137,11 @@ func (b *build) tests(platform string) []attest.Test {
 	var tests []attest.Test
 	for _, p := range b.proofs {
 		if p.Platform == platform {
-			tests = append(tests, attest.Test{Name: "import " + p.Class + " in " + p.Venv, Status: status[p.Outcome]})
+			test := attest.Test{Name: "import " + p.Class + " in " + p.Venv, Status: status[p.Outcome]}
+			if p.Outcome == solve.NotRun {
+				test.Reason = "the build host cannot run " + platform
+			}
+			tests = append(tests, test)
 		}
 	}
 	return tests
@@ -161,6 +170,8 @@ func (b *build) describe(context.Context) (any, error) {
 		Drops:     dropRules(),
 		BuildKit:  kit,
 		Tool:      Version,
+		Verified:  b.w.Now(),
+		Suite:     probe.SuiteDigest(b.req.suite()),
 	}
 	for i, found := range b.found {
 		description.Platforms = append(description.Platforms, attest.Platform{

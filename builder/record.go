@@ -6,16 +6,19 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/internal/limitio"
+	"github.com/lockforge/lockforge/builder/probe"
 	"github.com/lockforge/lockforge/builder/programs"
 	"github.com/lockforge/lockforge/builder/solve"
 )
@@ -35,27 +38,40 @@ type record struct {
 	Statements []attest.Statement `json:"statements"`
 }
 
-// recordKey names everything that decides what a build yields: manifest, lock,
-// rules, the programs that make and start the image, and the tool itself.
+// recordKey names everything that decides what a build yields and says: manifest,
+// lock, rules, probes, the programs that make and start the image, and the tool itself.
 func recordKey(r BuildRequest, lockDigest string) (string, error) {
 	unpack, err := programs.Unpack(runtime.GOARCH)
 	if err != nil {
 		return "", err
 	}
-	parts := []string{Version, r.Manifest.Digest(), lockDigest, r.Policies.Digest(), hash(unpack), strings.Join(r.Platforms, ",")}
+	program, err := hash(unpack)
+	if err != nil {
+		return "", err
+	}
+	parts := []string{
+		Version, r.Manifest.Digest(), lockDigest, r.Policies.Digest(), program, strings.Join(r.Platforms, ","),
+		probe.SuiteDigest(r.suite()), strconv.FormatBool(r.CheckRun),
+	}
 	for _, platform := range r.Platforms {
 		executor, err := programs.Executor(strings.TrimPrefix(platform, "linux/"))
 		if err != nil {
 			return "", err
 		}
-		parts = append(parts, hash(executor))
+		if program, err = hash(executor); err != nil {
+			return "", err
+		}
+		parts = append(parts, program)
 	}
-	return hash([]byte(strings.Join(parts, "\n"))), nil
+	return hash(strings.NewReader(strings.Join(parts, "\n")))
 }
 
-func hash(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+func hash(r io.Reader) (string, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, r); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // recall returns the record of an earlier build and its image, if both are

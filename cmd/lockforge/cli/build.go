@@ -11,8 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockforge/lockforge/builder"
+	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
+	"github.com/lockforge/lockforge/builder/probe"
+	"github.com/lockforge/lockforge/builder/probe/dynamic"
 )
 
 type buildFlags struct {
@@ -24,6 +27,7 @@ type buildFlags struct {
 	tag       string
 	push      bool
 	sign      bool
+	checkRun  bool
 	insecure  bool
 	platforms []string
 	policies  string
@@ -61,6 +65,7 @@ func (a *app) buildCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.noteProbes(result)
 			return a.print(result, func(w io.Writer) { printBuild(w, result) })
 		},
 	}
@@ -78,6 +83,7 @@ func (f *buildFlags) register(cmd *cobra.Command) {
 	flags.StringVarP(&f.tag, "tag", "t", "", "reference of the image, registry/name:tag")
 	flags.BoolVar(&f.push, "push", false, "push to the reference given by --tag: by digest, the tag last")
 	flags.BoolVar(&f.sign, "sign", false, "sign the image and attach its attestations, wherever it goes")
+	flags.BoolVar(&f.checkRun, "check-run", false, "run the dynamic probes of the escape suite in the image, for its test results; takes root and runc")
 	flags.BoolVar(&f.insecure, "allow-http-registry", false, "push over plain HTTP")
 	flags.StringSliceVar(&f.platforms, "platform", nil, "platforms to build (default: all of the lock)")
 	flags.StringVar(&f.policies, "policy", "", "directory of further rules")
@@ -87,7 +93,8 @@ func (f *buildFlags) register(cmd *cobra.Command) {
 
 // buildRequest checks the flags before any work is done.
 func (a *app) buildRequest(cmd *cobra.Command, args []string, f buildFlags) (builder.BuildRequest, error) {
-	r := builder.BuildRequest{Platforms: f.platforms, Tag: f.tag, Push: f.push, StopAfter: f.stopAfter, Registry: image.Options{Insecure: f.insecure}}
+	r := builder.BuildRequest{Platforms: f.platforms, Tag: f.tag, Push: f.push, StopAfter: f.stopAfter, Registry: image.Options{Insecure: f.insecure},
+		Dynamic: []probe.Runner{dynamic.New()}, CheckRun: f.checkRun}
 	var err error
 	if r.Manifest, r.LockPath, err = a.loadManifest(cmd, args, f.manifest); err != nil {
 		return r, err
@@ -116,6 +123,18 @@ func (a *app) buildRequest(cmd *cobra.Command, args []string, f buildFlags) (bui
 		r.Signer, err = a.signer(cmd.Context(), f.signing)
 	}
 	return r, err
+}
+
+// noteProbes names the probes that failed: the policy accepts the image, and
+// whoever requires these probes will not.
+func (a *app) noteProbes(r *builder.BuildResult) {
+	for _, p := range r.Platforms {
+		for _, t := range p.Tests {
+			if t.Status == attest.TestFailed {
+				a.note("note: %s failed for %s; lockforge check shows why", t.Name, p.Platform)
+			}
+		}
+	}
 }
 
 func writeMetadata(path string, result *builder.BuildResult) error {

@@ -16,6 +16,7 @@ func (a *app) checkCommand() *cobra.Command {
 	request := builder.CheckRequest{}
 	var minimums []string
 	var insecure, run bool
+	var statement string
 	cmd := &cobra.Command{
 		Use:   "check REF",
 		Short: "Put any image to the escape suite and grade how locked it is",
@@ -25,7 +26,10 @@ or an archive (docker-archive:FILE, tar:FILE). The bytes of every layer are
 read, also what higher layers hide; --run tries attacks in it besides. Each finding names layer, path, evidence and
 fix; besides text and json, --format knows sarif and junit. The exit code is 30
 where a minimum is required and not reached, and 31 where the image's bytes are
-not what they say: such an image has no score.`,
+not what they say: such an image has no score.
+
+--statement writes the results as unsigned in-toto statements, one per platform;
+lockforge attest signs them, and lockforge verify --require-probes goes by them.`,
 		Example:     "lockforge check registry.example/team/executor:1 --min I=100",
 		Args:        exactArgs("REF"),
 		Annotations: map[string]string{furtherFormats: "sarif junit"},
@@ -50,6 +54,11 @@ not what they say: such an image has no score.`,
 			if len(document.Unreached) > 0 {
 				a.exitCode = fault.Denied.ExitCode()
 			}
+			if statement != "" {
+				if err := writeChecked(statement, document); err != nil {
+					return err
+				}
+			}
 			return a.printChecked(document)
 		},
 	}
@@ -57,8 +66,17 @@ not what they say: such an image has no score.`,
 	flags.StringVar(&request.Platform, "platform", "", "platform to check (default all of the image)")
 	flags.StringSliceVar(&minimums, "min", nil, "score that a tier must reach, such as I=100; repeatable")
 	flags.BoolVar(&run, "run", false, "also attack the image from inside; it takes root and runc")
+	flags.StringVar(&statement, "statement", "", "write the results to this file as in-toto statements")
 	flags.BoolVar(&insecure, "allow-http-registry", false, "read over plain HTTP")
 	return cmd
+}
+
+func writeChecked(path string, d *probe.Document) error {
+	statements, err := builder.CheckStatements(d)
+	if err != nil {
+		return err
+	}
+	return writeStatements(path, statements)
 }
 
 // printChecked writes the document in the form that was asked for.

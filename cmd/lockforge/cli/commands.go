@@ -17,6 +17,7 @@ func (a *app) commands() []*cobra.Command {
 		a.sbomCommand(),
 		a.keygenCommand(),
 		a.signCommand(),
+		a.attestCommand(),
 		a.diffCommand(),
 		a.policyCommand(),
 		a.doctorCommand(),
