@@ -5,7 +5,7 @@
 //	                                         └─► mask ─► logs ◄── output
 //
 // What reaches Python is the canonical form of the recipe that was judged, over
-// standard input, together with the secrets it names. Its packages use the
-// standard library, golang.org/x/sys for the kernel's controls, and a YAML
-// parser in recipe alone.
+// standard input, together with the secrets it names. `executor serve` takes
+// such runs from DataHub; see package service. Libraries for other systems
+// have one home each, see docs/decisions/005-executor-dependencies.md.
 package executor
