@@ -1,11 +1,19 @@
 package lock
 
 import (
+	"bytes"
+	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/manifest"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 func TestCheck(t *testing.T) {
@@ -44,5 +52,53 @@ func TestCheck(t *testing.T) {
 	moved.Indexes.Default = &manifest.Index{URL: "https://mirror.example/simple"}
 	if err := Check(moved, l); err != nil {
 		t.Errorf("another mirror: %v", err)
+	}
+}
+
+// Whatever byte of a manifest is changed, it is refused, by itself or for not
+// being the one that was locked; or it asks for the very same, in other words.
+func TestNoByteOfAManifestCanBeChanged(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("../../manifests/quickstart.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func() (*manifest.Manifest, error) {
+		return manifest.Load(fstest.MapFS{"m.yaml": {Data: content}}, "m.yaml")
+	}
+	m, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Lock{Manifest: m.Digest(), CLIVersion: m.CLI.Version}
+	for _, p := range m.Platforms {
+		l.Platforms = append(l.Platforms, &Platform{Platform: p})
+	}
+	if err := Check(m, l); err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(testenv.Seed(t), 0))
+	refused := 0
+	for range 1000 {
+		at, undo := testenv.ChangeByte(random, content)
+		changed, err := load()
+		if err == nil {
+			err = Check(changed, l)
+		}
+		now := content[at]
+		undo()
+		if err != nil {
+			if refused++; !fault.Is(err, fault.LockDrift) && !fault.Is(err, fault.Manifest) {
+				t.Fatalf("byte %d (%q) is %q: %v", at, content[at], now, err)
+			}
+			continue
+		}
+		changed.Path = m.Path
+		if diff := cmp.Diff(m, changed, cmpopts.IgnoreUnexported(manifest.Manifest{})); diff != "" {
+			t.Fatalf("byte %d (%q) is %q, and the lock still fits (-want +got):\n%s", at, content[at], now, diff)
+		}
+	}
+	if comments := bytes.Count(content, []byte("#")); refused < 500 {
+		t.Errorf("only %d of 1000 changes were refused, with %d comments", refused, comments)
 	}
 }
