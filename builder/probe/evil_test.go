@@ -210,6 +210,7 @@ func toolEvils() []evil {
 		{"E06-downloader", "by name", add(imagetest.Exec("usr/bin/curl", "x")), "curl"},
 		{"E06-downloader", "renamed curl", add(imagetest.Exec("usr/bin/c", elf("Usage: curl [options"))), "curl"},
 		{"E06-downloader", "renamed ssh", add(imagetest.Exec("usr/bin/c", elf("usage: ssh [-46]", "bind_interface"))), "ssh"},
+		{"E06-downloader", "renamed openssl", add(imagetest.Exec("usr/bin/o", elf("", "s_client", "s_server"))), "openssl"},
 		{"E06-package-manager", "by name", add(imagetest.Exec("usr/bin/apk", "x")), "apk"},
 		{"E06-package-manager", "renamed dpkg", add(imagetest.Exec("usr/bin/d", elf("dpkg --configure"))), "dpkg"},
 		{"E06-compiler", "by name", add(imagetest.Exec("usr/bin/x86_64-linux-gnu-gcc-14", "x")), "gcc"},

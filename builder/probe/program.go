@@ -26,7 +26,7 @@ var programMarks = []programMark{
 	{"interpreter", "node", []string{"NODE_OPTIONS", "process.binding"}},
 	{"downloader", "ssh", []string{"usage: ssh", "bind_interface"}},
 	{"downloader", "scp", []string{"usage: scp"}},
-	{"downloader", "openssl", []string{"s_client", "s_server"}},
+	{"downloader", "openssl", []string{"\x00s_client\x00", "\x00s_server\x00"}},
 	{"archiver", "unzip", []string{"UnZip ", "unzipsfx"}},
 	{"compiler", "gcc", []string{"COLLECT_GCC_OPTIONS"}},
 	{"compiler", "ld", []string{"GNU ld ", "supported emulations"}},
