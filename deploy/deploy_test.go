@@ -392,6 +392,29 @@ func TestSeccomp(t *testing.T) {
 	}
 }
 
+// TestProbes holds the list of tier R to the suite's pages.
+func TestProbes(t *testing.T) {
+	content, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob("../docs/probes/E*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages of probes: %v", err)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(page)
+		listed := strings.Contains(string(content), "| ["+strings.TrimSuffix(name, ".md")+"](../docs/probes/"+name+") |")
+		if runtime := strings.Contains(string(text), "\nTier R,"); runtime != listed {
+			t.Errorf("%s is of tier R: %t; listed: %t", name, runtime, listed)
+		}
+	}
+}
+
 var variable = regexp.MustCompile("`((?:DATAHUB|LOCKFORGE_EXECUTOR|EXECUTOR|KAFKA|ACRYL|METADATA_CHANGE|SCHEMA_REGISTRY)_[A-Z0-9_]+)(?:=[^`]*)?`")
 
 // elsewhere are variables that the pages name and that are not settings.
