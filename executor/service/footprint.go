@@ -2,18 +2,49 @@ package service
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// shrink gives back what only the start needed: freed heap, and the pages of
-// the program itself. Starting touches code and tables of every library; the
-// kernel maps sixteen pages for each one that is touched, and keeps them mapped
-// for as long as there is memory. What is needed again comes back by itself.
+// quiet is how long nothing may happen before memory is given back. A start
+// takes less, connections to servers included.
+const quiet = 3 * time.Second
+
+// keepSmall gives memory back once after the start, and once whenever there are
+// no more runs.
+func (s *Service) keepSmall(ctx context.Context) error {
+	tick := time.NewTicker(quiet)
+	defer tick.Stop()
+	for small := false; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if now := s.worker.Stats(); s.stirred.Swap(false) || now.Running+now.Waiting > 0 {
+			small = false
+			continue
+		}
+		if !small {
+			small = true
+			if err := shrink(); err != nil {
+				s.log.Warn("memory that is not needed any more is kept", "error", err)
+			}
+		}
+	}
+}
+
+// shrink gives back what only the start, or a run, needed: freed heap, and the
+// pages of the program itself. Starting touches code and tables of every
+// library; the kernel maps sixteen pages for each one that is touched, and keeps
+// them mapped for as long as there is memory. What is needed again comes back
+// by itself.
 func shrink() error {
 	debug.FreeOSMemory()
 	program, err := os.Readlink("/proc/self/exe")

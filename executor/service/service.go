@@ -33,9 +33,6 @@ import (
 	"github.com/lockforge/lockforge/executor/worker"
 )
 
-// startUp is how long starting takes at most, connections to servers included.
-const startUp = 3 * time.Second
-
 // Host is what a service sees of the process that it runs in.
 type Host struct {
 	Env      []string
@@ -70,6 +67,7 @@ type Service struct {
 	observe *observe.Service // nil: off
 
 	draining atomic.Bool
+	stirred  atomic.Bool    // there was something about a run since keepSmall looked
 	closers  []func() error // of what Open opened, in that order
 }
 
@@ -236,16 +234,10 @@ func (s *Service) Run(ctx context.Context) error {
 		start(&takers, intake, "observing", s.observe.Run)
 	}
 	start(&takers, intake, "collecting logs", s.collectLogs)
+	start(&takers, intake, "keeping small", s.keepSmall)
 	for name, show := range s.shows() {
 		start(&showers, shown, name, show)
 	}
-
-	settled := time.AfterFunc(startUp, func() {
-		if err := shrink(); err != nil {
-			s.log.Warn("memory of the start is not given back", "error", err)
-		}
-	})
-	defer settled.Stop()
 
 	var err error
 	select {

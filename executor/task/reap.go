@@ -91,6 +91,10 @@ func Supervise(ctx context.Context) error {
 					continue
 				}
 			case <-again.C:
+				if childless() { // as it mostly is: reading all of /proc is no small thing
+					clear(strangers)
+					continue
+				}
 			}
 			strangers = reap(strangers, time.Now())
 			time.Sleep(reapPause)
