@@ -46,7 +46,7 @@ func (s *Service) addKafka() error {
 	for _, note := range source.Notes() {
 		s.log.Warn("kafka", "note", note)
 	}
-	s.sources = append(s.sources, source)
+	s.sources = append(s.sources, watched{source, s})
 	return nil
 }
 
@@ -54,13 +54,13 @@ func (s *Service) addPoll() error {
 	c := s.config.Poll
 	o := s.polling(poll.Options{Interval: c.Interval})
 	if c.Sweep {
-		o.Sweep = &poll.Sweep{Write: s.gms.Propose, After: c.SweepAfter}
+		o.Sweep = &poll.Sweep{Write: s.abort, After: c.SweepAfter}
 	}
 	source, err := poll.New(o)
 	if err != nil {
 		return err
 	}
-	s.sources = append(s.sources, source)
+	s.sources = append(s.sources, watched{source, s})
 	return nil
 }
 
