@@ -9,14 +9,15 @@ import (
 
 	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv/keyless"
 )
 
 // An attacker who makes every digest right again gains nothing: whatever byte
 // of a statement, a signature, or the manifest of them is changed, what Check
 // returns are statements that were signed, word for word.
 func TestNobodyIsQuotedWrongly(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := testenv.Seed(t)
 	private, public := keyPair(t)
 	good := signedLayout(t, private)
 	before, err := attest.Check(t.Context(), open(t, "oci:"+good), trust(t, public))
@@ -36,7 +37,8 @@ func TestNobodyIsQuotedWrongly(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "layout")
 			copyDir(t, good, dir)
 			refused := 0
-			for range 200 {
+			changes := testenv.Changes()
+			for range changes {
 				restore(t, good, dir)
 				what := spoil(t, dir, kind, random)
 				checked, err := attest.Check(t.Context(), open(t, "oci:"+dir), trust(t, public))
@@ -52,10 +54,51 @@ func TestNobodyIsQuotedWrongly(t *testing.T) {
 					}
 				}
 			}
-			if kind == "sigs" && refused < 150 { // what is left are letters of keys and unused bits of base64
+			if kind == "sigs" && refused < changes*3/4 { // what is left are letters of keys and unused bits of base64
 				t.Errorf("only %d changes of the image signature were noticed", refused)
 			}
 		})
+	}
+}
+
+// The same holds for the bundles of who signs with an identity: certificate,
+// timestamp and signature hold each other.
+func TestNoByteOfABundleCanBeChanged(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(testenv.Seed(t), 0))
+	stack := keyless.Start(t, keyless.Options{})
+	dir := writeLayout(t)
+	signed := map[string]bool{}
+	for _, s := range attach(t, "oci:"+dir, keylessSigner(t, stack)) {
+		signed[text(t, s)] = true
+	}
+	trusted := identity(t, attest.TrustOptions{Identity: developer, Issuer: stack.Issuer, TrustedRoot: stack.TrustedRoot(t)})
+	bundles := keyless.Bundles(t, dir)
+	noticed := 0
+	for range testenv.Changes() {
+		n := random.IntN(len(bundles))
+		at, undo := testenv.ChangeByte(random, bundles[n])
+		keyless.ReplaceBundles(t, dir, bundles)
+		checked, err := attest.Check(t.Context(), open(t, "oci:"+dir), trusted)
+		now := bundles[n][at]
+		undo()
+		if err != nil {
+			if noticed++; !fault.Is(err, fault.Signature) {
+				t.Fatalf("byte %d of bundle %d is %q: %v, want a signature fault", at, n, now, err)
+			}
+			continue
+		}
+		if len(checked.Statements) < len(signed) || checked.Foreign > 0 {
+			noticed++
+		}
+		for _, s := range checked.Statements {
+			if !signed[text(t, s)] {
+				t.Fatalf("byte %d of bundle %d is %q: a statement that nobody signed: %+v", at, n, now, s)
+			}
+		}
+	}
+	if noticed < testenv.Changes()*9/10 { // what is left are unused bits of base64, and hints that nobody signs
+		t.Errorf("only %d of %d changes were noticed", noticed, testenv.Changes())
 	}
 }
 
