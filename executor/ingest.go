@@ -39,6 +39,10 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	if err := task.Supervise(ctx); err != nil {
 		return p.wrong("becoming the parent of orphans: %v", err)
 	}
+	scratch, err := scratchDir()
+	if err != nil {
+		return p.wrong("%v", err)
+	}
 	start := time.Now()
 	end := task.Run(ctx, task.Spec{
 		Argv:    child.Argv(),
@@ -46,10 +50,11 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 		Stdin:   stdin,
 		Stdout:  log.Stream(),
 		Stderr:  log.Stream(),
+		Parent:  scratch,
 		Timeout: o.timeout,
 		Grace:   o.grace,
 		Drain:   time.Second,
-		Sandbox: o.controls(),
+		Sandbox: o.controls(scratch),
 	})
 	if err := errors.Join(log.Close(), p.writeRecord(o, end, time.Since(start))); err != nil {
 		fmt.Fprintf(p.Stderr, "error: %v\n", err)

@@ -20,6 +20,7 @@ type runOptions struct {
 	secretDir       string
 	write           names
 	sandbox         string
+	jit             bool
 	memory          sandbox.Bytes
 	timeout, grace  time.Duration
 	logFile, record string
@@ -42,6 +43,7 @@ func parseRun(args []string) (runOptions, error) {
 	flags.StringVar(&o.secretDir, "secret-dir", secret.DefaultDir, "")
 	flags.Var(&o.write, "write", "")
 	flags.StringVar(&o.sandbox, "sandbox", string(sandbox.Prefer), "")
+	flags.BoolVar(&o.jit, "jit", false, "")
 	flags.Func("memory", "", func(s string) (err error) { o.memory, err = sandbox.ParseBytes(s); return err })
 	flags.DurationVar(&o.timeout, "timeout", 0, "")
 	flags.DurationVar(&o.grace, "grace", 10*time.Second, "")
@@ -63,13 +65,18 @@ func parseRun(args []string) (runOptions, error) {
 	return o, nil
 }
 
-// controls are what the child runs under: nil for none.
-func (o runOptions) controls() *sandbox.Policy {
+// controls are what the child runs under: nil for none. scratch is the
+// directory of all runs, of which it sees its own only.
+func (o runOptions) controls(scratch string) *sandbox.Policy {
 	if o.sandbox == string(sandbox.Off) {
 		return nil
 	}
+	modes := sandbox.Modes(sandbox.Mode(o.sandbox))
+	if !o.jit {
+		modes[sandbox.MDWE] = sandbox.Mode(o.sandbox)
+	}
 	return &sandbox.Policy{
-		Modes: sandbox.Modes(sandbox.Mode(o.sandbox)),
-		Write: o.write, Hide: []string{o.secretDir}, Data: o.memory,
+		Modes: modes,
+		Write: o.write, Hide: []string{o.secretDir, scratch}, Data: o.memory,
 	}
 }

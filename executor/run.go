@@ -41,6 +41,7 @@ executor run:
   --secret-env NAME     give ${NAME} the value of this variable; repeatable
   --write DIR           directory that the child may write; repeatable
   --sandbox MODE        prefer (the default) what the kernel offers, require it, or off
+  --jit                 let the child compile at run time, as a JVM does
   --memory SIZE         bound of the child's memory, such as 4GiB
   --timeout D           end the run after D, such as 2h30m; 0 (the default) is never
   --grace D             time between SIGTERM and SIGKILL (default 10s)

@@ -36,8 +36,8 @@ func runSettings() []Setting {
 			field:   func(c *Config) any { return &c.Sandbox.LandlockABI },
 		},
 		{
-			Key: "sandbox.mdwe", Names: []string{"LOCKFORGE_EXECUTOR_MDWE"}, Form: Switch, Default: "false",
-			Meaning: "Whether memory that is or was writable cannot become executable. It breaks connectors that compile at run time, such as those with a JVM.",
+			Key: "sandbox.mdwe", Names: []string{"LOCKFORGE_EXECUTOR_MDWE"}, Form: Switch, Default: "true",
+			Meaning: "Whether memory that is or was writable cannot become executable. Switch it off for connectors that compile at run time, such as those with a JVM.",
 			field:   func(c *Config) any { return &c.Sandbox.MDWE },
 		},
 		{

@@ -34,13 +34,21 @@ func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 var importKeys = lazyregexp.New(`^(?:oauth_cb|get_\w+_to_add|\w+_class|\w*class_name|class|module|module_name)$`)
 
 // libraryKeys are settings that make a client library load native code.
-var libraryKeys = []string{"plugin.library.paths", "ssl.engine.location", "ssl.providers", "load_extension", "driver_path"}
+var libraryKeys = []string{"plugin.library.paths", "ssl.engine.location", "ssl.providers", "load_extension", "enable_load_extension", "driver_path"}
+
+// Settings of Spark that bring jars, packages or options of the JVM, and parts
+// of connection strings that load a driver by its path or an extension.
+var (
+	sparkKeys   = lazyregexp.New(`^spark\.(?:jars|files|submit|(?:driver|executor)\.extra|(?:driver|executor)\.(?:defaultJavaOptions|plugins)|plugins)`)
+	libraryText = lazyregexp.New(`(?i)driver\s*(?:=|%3d)[^;&]*(?:/|%2f)|load_extension\s*(?:=|%3d)`)
+)
 
 // walk judges a field, and all below it, by its key. Transformers read no
 // files: their paths are those of the DataHub browser.
 func (c *checker) walk(f field, at string, files bool) {
 	switch {
-	case slices.Contains(libraryKeys, f.name):
+	case slices.Contains(libraryKeys, f.name), sparkKeys.MatchString(f.name),
+		strings.EqualFold(f.name, "driver") && f.value.kind == text && strings.Contains(f.value.text, "/"):
 		c.report(library, at, f.at, "the key loads native code")
 	case importKeys.MatchString(f.name):
 		c.imports(f.value, at)
@@ -121,6 +129,9 @@ var scheme = lazyregexp.New(`^([A-Za-z][A-Za-z0-9+.-]*):`)
 // a file of the system. Links are not followed: what a path leads to is for
 // the sandbox to limit.
 func (c *checker) path(v value, at string, isPath bool) {
+	if libraryText.MatchString(v.text) {
+		c.report(library, at, v.at, "the value loads native code")
+	}
 	name := strings.TrimSpace(v.text)
 	local := strings.TrimPrefix(name, "file:")
 	if strings.HasPrefix(local, "/") && c.denied(path.Clean("/"+strings.TrimLeft(local, "/"))) {

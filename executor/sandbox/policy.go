@@ -40,8 +40,8 @@ const (
 	Off     Mode = "off"     // not tried
 )
 
-// Modes returns the modes of all controls for one word about them: the control
-// that breaks connectors which compile at run time, MDWE, stays off.
+// Modes returns the modes of all controls for one word about them. MDWE, which
+// breaks connectors that compile at run time, is for the caller to add.
 func Modes(m Mode) map[Control]Mode {
 	modes := map[Control]Mode{}
 	for _, control := range Controls() {

@@ -86,7 +86,7 @@ func (s *Service) sandbox() *sandbox.Policy {
 		FileSize: s.config.Limits.FileSize, OpenFiles: uint64(s.config.Limits.OpenFiles), Processes: uint64(s.config.Limits.Processes),
 	}
 	if c.MDWE {
-		p.Modes[sandbox.MDWE] = sandbox.Require
+		p.Modes[sandbox.MDWE] = sandbox.Mode(c.Mode)
 	}
 	if s.config.Audit.Enabled {
 		p.Hide = append(p.Hide, s.config.Audit.Dir)
