@@ -9,7 +9,7 @@ ARCHES   := amd64 arm64
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w
 
-.PHONY: help setup services build programs demo test unit wide bench generate verify lint clean
+.PHONY: help setup services build programs demo test unit wide repro bench generate verify lint clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ unit: ## tests that need no network, root or service
 
 wide: setup build ## lock and build manifests/wide.yaml, and write docs/plugins.md
 	scripts/wide.sh
+
+repro: setup build ## one image in twenty ways: caches, mirrors, clocks, cores, kills, engines
+	scripts/repro.sh
 
 bench: setup build ## speed and memory, as ratios to a baseline and to the lower bound
 	scripts/bench.sh
