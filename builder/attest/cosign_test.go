@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 
@@ -40,6 +41,28 @@ func TestStockCosignAcceptsSignatures(t *testing.T) {
 			out := cosign.MustRun(append([]string{"verify-attestation", "--key", public, "--type", kind}, offline...)...)
 			if !strings.Contains(out, "payload") {
 				t.Errorf("cosign printed no attestation of type %s:\n%s", kind, out)
+			}
+		}
+		// What is attested later joins it: results of another run, and a summary.
+		again := statements(t, target.Digest())[3]
+		later, err := attest.Results{Suite: "sha256:" + hex64("5"), Tests: []attest.Test{{Name: attest.ProbeTest("E20-a"), Status: attest.TestPassed}}}.Statement(again.Subjects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		summary, err := attest.Summary{
+			Verifier: attest.VerifierID, Tool: "0.1.0", Name: "team/locked", Digest: target.Digest(),
+			At: time.Unix(1700000000, 0), Policy: "sha256:" + hex64("e"), Passed: true,
+		}.Statement()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := attest.Attach(t.Context(), target, signer(t, private), []attest.Statement{later, summary}); err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{attest.TypeTestResult, attest.TypeVSA} {
+			out := cosign.MustRun(append([]string{"verify-attestation", "--key", public, "--type", kind}, offline...)...)
+			if n := strings.Count(out, `"payload"`); n != 2 {
+				t.Errorf("cosign printed %d attestations of type %s, want 2:\n%s", n, kind, out)
 			}
 		}
 		for _, command := range []string{"verify", "verify-attestation"} {

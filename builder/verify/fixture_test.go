@@ -17,6 +17,7 @@ import (
 	"github.com/lockforge/lockforge/builder/image/imagetest"
 	"github.com/lockforge/lockforge/builder/manifest"
 	"github.com/lockforge/lockforge/builder/policy"
+	"github.com/lockforge/lockforge/builder/probe"
 	"github.com/lockforge/lockforge/builder/sbom"
 	"github.com/lockforge/lockforge/builder/verify"
 	"github.com/lockforge/lockforge/executor/contract"
@@ -31,6 +32,8 @@ type fixture struct {
 	locked *factstest.Locked
 	more   []*factstest.Locked // of further platforms
 	build  attest.Build
+
+	require []probe.Tier
 }
 
 // signing is a key pair for all tests: encrypting one, and opening it, costs a
@@ -112,7 +115,7 @@ func promised(t testing.TB, arch string) *factstest.Locked {
 // clone is another image with the same content, not signed yet.
 func (x *fixture) clone(t testing.TB) *fixture {
 	t.Helper()
-	c := &fixture{signer: x.signer, trust: x.trust, rules: x.rules, locked: x.locked.Clone(t)}
+	c := &fixture{signer: x.signer, trust: x.trust, rules: x.rules, require: x.require, locked: x.locked.Clone(t)}
 	c.locked.Image.Config = maps.Clone(x.locked.Image.Config)
 	for _, m := range x.more {
 		c.more = append(c.more, m.Clone(t))
@@ -146,12 +149,17 @@ func (x *fixture) write(t testing.TB) {
 // platform describes one platform's build.
 func (x *fixture) platform(t testing.TB, p *image.Platform) attest.Platform {
 	t.Helper()
-	f, err := facts.Collect(t.Context(), p)
+	watch := probe.NewWatch(p)
+	f, err := facts.Collect(t.Context(), p, watch.Observe)
 	must(t, err)
 	options := sbom.Options{Name: x.build.Name, ToolVersion: x.build.Tool}
 	platform := attest.Platform{
 		Name: p.Name(), Digest: p.Digest(), Verdict: &policy.Verdict{PolicyDigest: "sha256:" + strings.Repeat("e", 64)},
 		Tests: []attest.Test{{Name: "import mysql", Status: attest.TestPassed}},
+	}
+	status := map[probe.Outcome]attest.TestStatus{probe.Pass: attest.TestPassed, probe.Fail: attest.TestFailed, probe.NotRun: attest.TestNotRun}
+	for _, r := range append(probe.Static(watch.Scan(f)), probe.Passed(attack)) {
+		platform.Tests = append(platform.Tests, attest.Test{Name: attest.ProbeTest(r.ID), Status: status[r.Outcome], Reason: r.Reason})
 	}
 	platform.SPDX, err = sbom.SPDX(f, x.locked.Lock, options)
 	must(t, err)
@@ -159,6 +167,9 @@ func (x *fixture) platform(t testing.TB, p *image.Platform) attest.Platform {
 	must(t, err)
 	return platform
 }
+
+// attack stands for the probes that are run in an image.
+var attack = probe.Probe{ID: "E20-attack", Title: "It holds", Tier: probe.Executor, Severity: probe.High, Kind: probe.DynamicKind, Fix: "hold"}
 
 func (x *fixture) sign(t testing.TB, ref string) {
 	t.Helper()
@@ -171,7 +182,7 @@ func (x *fixture) sign(t testing.TB, ref string) {
 
 func (x *fixture) run(t testing.TB, ref string) (*verify.Report, error) {
 	t.Helper()
-	return verify.Run(t.Context(), verify.Request{Ref: ref, Trust: x.trust, Policy: x.rules})
+	return verify.Run(t.Context(), verify.Request{Ref: ref, Trust: x.trust, Policy: x.rules, Require: x.require, Dynamic: []probe.Probe{attack}})
 }
 
 // rules are the shipped ones without the one that this small image, which
