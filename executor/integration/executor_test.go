@@ -63,6 +63,15 @@ func (p *place) start(env ...string) *executor {
 	return e
 }
 
+// beside is the environment of a second executor in the place.
+func (p *place) beside() []string {
+	return []string{
+		"LOCKFORGE_EXECUTOR_STATE_DIR=" + p.path("state2"), "LOCKFORGE_EXECUTOR_AUDIT_DIR=" + p.path("audit2"),
+		"LOCKFORGE_EXECUTOR_WORK_DIR=" + p.path("work2"), "DATAHUB_EXECUTOR_LOG_DIR=" + p.path("logs2"),
+		"DATAHUB_EXECUTOR_LIVENESS_HEARTBEAT_FILE=" + p.path("alive2"), "DATAHUB_EXECUTOR_READINESS_HEARTBEAT_FILE=" + p.path("ready2"),
+	}
+}
+
 // serving waits until it serves.
 func (e *executor) serving() *executor {
 	e.t.Helper()

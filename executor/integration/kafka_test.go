@@ -200,18 +200,14 @@ func TestPartitionsMove(t *testing.T) {
 			p.request(id, act{MS: 50 + 10*(len(ids)%10)})
 		}
 	}
-	second := []string{
-		"LOCKFORGE_EXECUTOR_STATE_DIR=" + p.path("state2"), "LOCKFORGE_EXECUTOR_AUDIT_DIR=" + p.path("audit2"), "LOCKFORGE_EXECUTOR_WORK_DIR=" + p.path("work2"),
-		"DATAHUB_EXECUTOR_LIVENESS_HEARTBEAT_FILE=" + p.path("alive2"), "DATAHUB_EXECUTOR_READINESS_HEARTBEAT_FILE=" + p.path("ready2"),
-	}
 	a := p.start().serving()
 	some(10)
-	b := p.start(second...).serving() // takes over half of the partitions
+	b := p.start(p.beside()...).serving() // takes over half of the partitions
 	some(20)
 	p.awaitStart(ids[15])
 	b.kill()
 	some(10)
-	b = p.start(second...).serving()
+	b = p.start(p.beside()...).serving()
 	some(10)
 	a.drain() // gives up its partitions; what it has taken and not begun is in its journal
 	some(10)

@@ -3,12 +3,40 @@ package integration_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
 
 // lives is how often the executor is killed at a random moment.
 const lives = 100
+
+// TestTwoPollOnePool has two executors see every request, and one of them die
+// now and then.
+func TestTwoPollOnePool(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	a, b := p.start().serving(), p.start(p.beside()...).serving()
+	var ids []string
+	for round := range 5 {
+		for range 8 {
+			id := fmt.Sprintf("pool-%03d", len(ids))
+			ids = append(ids, id)
+			p.request(id, act{MS: 30 * (len(ids) % 8)})
+		}
+		time.Sleep(time.Duration(500+300*round) * time.Millisecond)
+		if round%2 == 1 {
+			b.kill()
+			b = p.start(p.beside()...)
+		}
+	}
+	for _, id := range ids {
+		p.final(id, time.Minute)
+	}
+	a.drain()
+	b.serving().drain()
+	t.Logf("%v; of the first executor are %d", p.settled(ids...), strings.Count(a.said.String(), `"msg":"run started"`))
+}
 
 // TestExecutorIsKilled kills the executor again and again while runs come,
 // go on, end and are cancelled.

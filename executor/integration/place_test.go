@@ -138,7 +138,7 @@ func (p *place) final(id string, limit time.Duration) gmstest.Result {
 // ends waits for the end of a run, which has to have a status.
 func (p *place) ends(id, status string) gmstest.Result {
 	p.t.Helper()
-	r := p.final(id, 20*time.Second)
+	r := p.final(id, time.Minute)
 	if r.Status != status {
 		p.t.Errorf("run %s ended as %s, want %s; its report:\n%s", id, r.Status, status, r.Report)
 	}
@@ -201,8 +201,10 @@ func (p *place) nothingLeft() {
 	if len(left) > 0 {
 		p.t.Errorf("processes are left: %s", strings.Join(left, "; "))
 	}
-	if entries, err := os.ReadDir(p.path("work")); err == nil && len(entries) > 0 {
-		p.t.Errorf("scratch directories are left: %v", entries)
+	for _, dir := range []string{"work", "work2"} {
+		if entries, err := os.ReadDir(p.path(dir)); err == nil && len(entries) > 0 {
+			p.t.Errorf("scratch directories are left: %v", entries)
+		}
 	}
 }
 

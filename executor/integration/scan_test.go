@@ -49,7 +49,7 @@ func (p *place) noSecret() {
 	for _, said := range p.spoken {
 		p.find("output of an executor", said)
 	}
-	for _, dir := range []string{"state", "audit", "logs", "work", "datahub", "evidence"} {
+	for _, dir := range []string{"state", "state2", "audit", "audit2", "logs", "logs2", "work", "work2", "datahub", "evidence"} {
 		p.findBelow(p.path(dir))
 	}
 }
