@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lockforge/lockforge/builder/engine"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // enginesOf lists the engine processes that use a cache: their arguments name
@@ -60,45 +61,67 @@ func nothingLeft(t *testing.T, cache string) {
 	}
 }
 
-// kills is how many builds are killed. Each goes on from what the one before
-// left, so that later ones die in later stages.
+// kills is how many builds are killed.
 const kills = 10
 
-// TestKilledBuilds kills the program or its engine at random moments. The next
-// build needs no cleaning and makes the same image.
+// TestKilledBuilds kills the program or its engine at random moments of a
+// build. Each goes on from what the one before left, so that later ones die in
+// later stages. A build after them needs no cleaning and makes the same image.
 func TestKilledBuilds(t *testing.T) {
 	built := reference(t)
-	w := built.fresh(t)
+	random := rand.New(rand.NewPCG(testenv.Seed(t), 0))
+	w, left := built.fresh(t), built.took
+	finish := func() {
+		t.Helper()
+		if got := w.build(t, "m.yaml"); got != built.digest {
+			t.Errorf("%s after the kills, %s without", got, built.digest)
+		}
+	}
+	survived := 0
 	for range kills {
-		seed := rand.Uint64()
-		r := rand.New(rand.NewPCG(seed, 0))
-		after, theEngine := time.Duration(r.Int64N(int64(built.took/3))), r.IntN(2) == 0
-		t.Logf("seed %d: after %s, the engine: %v", seed, after.Round(time.Millisecond), theEngine)
-		cmd, said := w.command(t, "build", "m.yaml", "-o", "oci:killed")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+		if left < built.took/10 {
+			finish()
+			w, left = built.fresh(t), built.took
 		}
-		timer := time.AfterFunc(after, func() {
-			victims := enginesOf(t, w.cache)
-			if !theEngine || len(victims) == 0 {
-				victims = []int{cmd.Process.Pid}
-			}
-			for _, pid := range victims {
-				_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
-			}
-		})
-		err := cmd.Wait()
-		if timer.Stop() {
-			t.Logf("it had ended before: %v", err)
-		}
-		if code := cmd.ProcessState.ExitCode(); theEngine && code != -1 && code != 0 && code != 20 && code != 21 {
-			t.Errorf("the engine was killed: exit code %d\n%s", code, tail(said.String()))
+		// What was done in vain is done again: there is more left than this.
+		after := time.Duration(random.Int64N(int64(left) * 3 / 4))
+		left -= after
+		if !w.killed(t, after, random.IntN(2) == 0) {
+			survived++
+			left = 0
 		}
 		nothingLeft(t, w.cache)
 	}
-	if got := w.build(t, "m.yaml"); got != built.digest {
-		t.Errorf("%s after the kills, %s without", got, built.digest)
+	finish()
+	if survived > kills/2 {
+		t.Errorf("%d of %d builds had ended before they were to be killed", survived, kills)
 	}
+}
+
+// killed begins a build and kills it, or its engine, after a time. It is false
+// where the build had ended by then.
+func (w workplace) killed(t *testing.T, after time.Duration, theEngine bool) bool {
+	t.Helper()
+	cmd, said := w.command(t, "build", "m.yaml", "-o", "oci:killed")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(after, func() {
+		victims := enginesOf(t, w.cache)
+		if !theEngine || len(victims) == 0 {
+			victims = []int{cmd.Process.Pid}
+		}
+		for _, pid := range victims {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
+		}
+	})
+	err := cmd.Wait()
+	inTime := !timer.Stop()
+	t.Logf("killed after %s (%v), the engine: %v: %v", after.Round(time.Millisecond), inTime, theEngine, err)
+	if code := cmd.ProcessState.ExitCode(); theEngine && code != -1 && code != 0 && code != 20 && code != 21 {
+		t.Errorf("the engine was killed: exit code %d\n%s", code, tail(said.String()))
+	}
+	return inTime
 }
 
 // TestInterrupt stops a build as Ctrl-C does, in its middle.
