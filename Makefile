@@ -42,6 +42,9 @@ wide: setup build ## lock and build manifests/wide.yaml, and write docs/plugins.
 repro: setup build ## one image in twenty ways: caches, mirrors, clocks, cores, kills, engines
 	scripts/repro.sh
 
+compare: setup build ## put our image and two peers' shapes to the escape suite, and write docs/comparison.md
+	scripts/compare.sh
+
 bench: setup build ## speed and memory, as ratios to a baseline and to the lower bound
 	scripts/bench.sh
 
