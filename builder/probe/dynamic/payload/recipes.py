@@ -9,7 +9,8 @@ import tasks
 
 
 def refuse(recipes, env=None, plugin="probe"):
-    """Each recipe must be refused; one that does no harm must not."""
+    """Each recipe must be refused; one that does no harm must not. Where three are accepted, more would say nothing."""
+    accepted = 0
     good = tasks.task("nothing")
     if not good.said("done"):
         raise RuntimeError("a recipe that does no harm is refused: %s" % good.err[-400:])
@@ -17,6 +18,9 @@ def refuse(recipes, env=None, plugin="probe"):
         got = tasks.Task(recipe, env, plugin=plugin).end()
         if got.said("started") or got.code == 0:
             report.opened("a recipe is accepted that %s" % what)
+            accepted += 1
+            if accepted == 3:
+                return
         elif got.code in (1, 2, 125):
             report.held()
         else:
@@ -121,11 +125,10 @@ def malformed():
         ("is empty", ""), ("is no mapping", "[1, 2]"),
     ]
     recipes = [(what, text.encode()) for what, text in cases] + [("is broken UTF-8", b"source: \xff\xfe\x80"), ("is large", large())]
-    for what, text in recipes:
-        start = time.time()
-        refuse([(what, text)])
-        if time.time() - start > 5:
-            report.opened("a recipe that %s takes %.1f s to refuse" % (what, time.time() - start))
+    start = time.time()
+    refuse(recipes)
+    if time.time() - start > 20:
+        report.opened("%d recipes take %.0f s to refuse" % (len(recipes), time.time() - start))
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
     if used > 128:
         report.opened("a recipe makes the executor use %d MiB" % used)
