@@ -9,7 +9,7 @@ ARCHES   := amd64 arm64
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w
 
-.PHONY: help setup services build programs demo test unit wide repro bench generate verify lint clean
+.PHONY: help setup services build programs demo test unit wide repro compare bench generate verify lint clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile

@@ -124,7 +124,7 @@ vendor_base() {
     $suite "$root" - <"$build/sources.list"
   (
     cd "$root"
-    rm -rf etc/{apt,dpkg,cron.*} var/lib/{apt,dpkg} var/cache/{apt,debconf} usr/share/{bug,debconf,doc,lintian,man,perl*} usr/lib/*/perl* \
+    rm -rf dev/* etc/{apt,dpkg,cron.*} var/lib/{apt,dpkg} var/cache/{apt,debconf} usr/share/{bug,debconf,doc,lintian,man,perl*} usr/lib/*/perl* \
       usr/bin/{apt,deb,dpkg,perl,update-}* usr/sbin/{deb,dpkg,update-}* usr/bin/{mawk,tar,ksu}
   )
   printf '%s\n' 'root:x:0:0:root:/root:/sbin/nologin' 'nonroot:x:65532:65532::/home/nonroot:/sbin/nologin' >"$root/etc/passwd"
