@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/lockforge/lockforge/builder/fault"
 )
@@ -15,6 +16,7 @@ type Options struct {
 	Insecure  bool              // plain HTTP for registries off loopback as well
 	Transport http.RoundTripper // nil: go-containerregistry's default
 	Attempts  int               // per request; 0: 3
+	Patience  time.Duration     // with a registry that answers a push that it cannot serve; 0: 3 minutes, negative: none
 }
 
 // Open reads the index, manifests and configs of an image; layers are read

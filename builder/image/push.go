@@ -31,33 +31,35 @@ func Push(ctx context.Context, img *Image, ref string, o Options) (string, error
 	if d, ok := parsed.(name.Digest); ok && d.DigestStr() != img.Digest() {
 		return "", fault.New(fault.Usage, "pushing %s: the image is %s", ref, img.Digest())
 	}
-	pusher, err := remote.NewPusher(remoteOptions(o)...)
+	registry, err := newLink(o)
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, err, "preparing to push %s", parsed)
 	}
 	repo := parsed.Context()
 	contents := img.closure()
-	if err := pushBlobs(ctx, pusher, repo, contents); err != nil {
+	if err := pushBlobs(ctx, registry, repo, contents); err != nil {
 		return "", err
 	}
 	for _, c := range contents {
 		if !c.manifest {
 			continue
 		}
-		if err := pusher.Push(ctx, repo.Digest(c.desc.Digest), rawManifest{c}); err != nil {
+		err := registry.insist(ctx, func(p *remote.Pusher) error { return p.Push(ctx, repo.Digest(c.desc.Digest), rawManifest{c}) })
+		if err != nil {
 			return "", networkFault(err, "pushing manifest %s to %s", c.desc.Digest, repo)
 		}
 	}
 	if tag, ok := parsed.(name.Tag); ok {
 		root := contents[len(contents)-1]
-		if err := pusher.Put(ctx, tag, rawManifest{root}); err != nil {
+		err := registry.insist(ctx, func(p *remote.Pusher) error { return p.Put(ctx, tag, rawManifest{root}) })
+		if err != nil {
 			return "", networkFault(err, "tagging %s", tag)
 		}
 	}
 	return repo.Digest(img.Digest()).Name(), nil
 }
 
-func pushBlobs(ctx context.Context, pusher *remote.Pusher, repo name.Repository, contents []content) error {
+func pushBlobs(ctx context.Context, registry *link, repo name.Repository, contents []content) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(uploads)
 	for _, c := range contents {
@@ -70,7 +72,7 @@ func pushBlobs(ctx context.Context, pusher *remote.Pusher, repo name.Repository,
 			if err != nil {
 				return fault.Wrap(fault.Internal, err, "pushing blob %s", c.desc.Digest)
 			}
-			err = pusher.Upload(ctx, repo, layer)
+			err = registry.insist(ctx, func(p *remote.Pusher) error { return p.Upload(ctx, repo, layer) })
 			if b.err != nil {
 				return b.err
 			}

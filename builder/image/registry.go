@@ -123,10 +123,7 @@ func remoteOptions(o Options) []remote.Option {
 		remote.WithUserAgent("lockforge"),
 		remote.WithRetryBackoff(remote.Backoff{Duration: 500 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: attempts}),
 	}
-	if o.Transport != nil {
-		opts = append(opts, remote.WithTransport(o.Transport))
-	}
-	return opts
+	return append(opts, remote.WithTransport(newGate(o.Transport)))
 }
 
 // networkFault turns what go-containerregistry reports into fault.Network with
