@@ -39,7 +39,7 @@ func bounded(a attack) attack {
 const (
 	fixOwner    = "make everything under /usr, /opt and /etc belong to root, writable by nobody else, and run as another user"
 	fixRemove   = "leave it out of every layer; build from a lock instead of removing it later"
-	fixProfile  = "run with the settings of deploy/: see docs/probes/README.md"
+	fixProfile  = "run with the settings of deploy/README.md"
 	fixExecutor = "start tasks by lockforge's executor with its sandbox, or drop the variable before a task starts"
 	fixSandbox  = "start tasks with --sandbox require, on a kernel with Landlock and seccomp"
 	fixRecipe   = "judge recipes by lockforge's recipe policy before a task starts"

@@ -23,10 +23,11 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Put an image to the escape suite and grade how locked it is, also an image
 that lockforge did not build. REF is an image in a registry, a layout (oci:DIR)
 or an archive (docker-archive:FILE, tar:FILE). The bytes of every layer are
-read, also what higher layers hide; --run tries attacks in it besides. Each finding names layer, path, evidence and
-fix; besides text and json, --format knows sarif and junit. The exit code is 30
-where a minimum is required and not reached, and 31 where the image's bytes are
-not what they say: such an image has no score.
+read, also what higher layers hide; --run tries attacks in it besides. Each
+finding names layer, path, evidence and fix; besides text and json, --format
+knows sarif and junit. The exit code is 30 where a minimum is required and not
+reached, and 31 where the image's bytes are not what they say: such an image has
+no score.
 
 --statement writes the results as unsigned in-toto statements, one per platform;
 lockforge attest signs them, and lockforge verify --require-probes goes by them.`,
