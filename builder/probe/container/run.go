@@ -27,8 +27,8 @@ type Spec struct {
 	// Mounts are directories of this machine by their path in the container,
 	// read-only there.
 	Mounts map[string]string
-	// Unlimited leaves the reference profile's bounds of memory and processes
-	// out, for machines without control groups.
+	// Unlimited leaves out what takes control groups, for machines without:
+	// the bounds of the reference profile, and the list of devices.
 	Unlimited bool
 	// Serve gets listeners on the container's loopback device, one for each
 	// address of Listen; it serves them from outside until they are closed.
@@ -213,12 +213,15 @@ func complaint(log string) string {
 	}
 }
 
-// capped keeps the beginning of what is written to it.
-type capped struct{ bytes.Buffer }
+// capped keeps the beginning of what is written to it. Its buffer is no part of
+// its methods: a ReadFrom would get round the bound.
+type capped struct{ kept bytes.Buffer }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if room := MaxOutput - c.Len(); room > 0 {
-		c.Buffer.Write(p[:min(room, len(p))])
+	if room := MaxOutput - c.kept.Len(); room > 0 {
+		c.kept.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }
+
+func (c *capped) String() string { return c.kept.String() }

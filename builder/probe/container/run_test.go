@@ -1,0 +1,146 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lockforge/lockforge/builder/image/imagetest"
+	"github.com/lockforge/lockforge/internal/testenv"
+)
+
+// act names the variable that makes this test binary a program of an image.
+const act = "LOCKFORGE_CONTAINER_TEST"
+
+func TestMain(m *testing.M) {
+	if what := os.Getenv(act); what != "" {
+		os.Exit(program(what))
+	}
+	os.Exit(m.Run())
+}
+
+// program is what runs inside of containers.
+func program(what string) int {
+	switch what {
+	case "write":
+		_, err := os.Stat("/tmp/file")
+		fmt.Println(os.IsNotExist(err), os.WriteFile("/tmp/file", nil, 0o600) == nil)
+	case "sleep":
+		time.Sleep(time.Minute)
+	case "flood":
+		fmt.Print(strings.Repeat("x", 3*MaxOutput))
+	case "fetch":
+		response, err := http.Get("http://127.0.0.1:8976/")
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		_, _ = io.Copy(os.Stdout, response.Body)
+	case "outside":
+		for _, address := range []string{os.Getenv("OUTSIDE"), "192.0.2.1:80"} {
+			if _, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+				fmt.Println(address, "can be reached")
+			}
+		}
+	}
+	return 7
+}
+
+// self is an image whose only program is this test binary.
+func self(t *testing.T) *Container {
+	t.Helper()
+	if reason := Missing(); reason != "" {
+		testenv.Missing(t, "%s", reason)
+	}
+	own, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(context.Background(), platform(t, []imagetest.Entry{{Name: "tmp/", Kind: '5', Mode: 0o1777}, imagetest.Exec("prog", string(own))}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestRun(t *testing.T) {
+	c := self(t)
+	run := func(t *testing.T, what string, change func(*Spec)) Outcome {
+		t.Helper()
+		s := Spec{Profile: Plain, Args: []string{"/prog"}, Env: []string{act + "=" + what}, Timeout: 30 * time.Second}
+		change(&s)
+		o, err := c.Run(context.Background(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	none := func(*Spec) {}
+
+	t.Run("changes vanish", func(t *testing.T) {
+		for range 2 {
+			if o := run(t, "write", none); o.Stdout != "true true\n" || o.Code != 7 {
+				t.Errorf("got %+v", o)
+			}
+		}
+	})
+	t.Run("time is bounded", func(t *testing.T) {
+		start := time.Now()
+		o := run(t, "sleep", func(s *Spec) { s.Timeout = time.Second })
+		if !o.TimedOut || time.Since(start) > 20*time.Second {
+			t.Errorf("got %+v after %s", o, time.Since(start))
+		}
+	})
+	t.Run("output is bounded", func(t *testing.T) {
+		if o := run(t, "flood", none); len(o.Stdout) != MaxOutput || o.Code != 7 {
+			t.Errorf("%d bytes, code %d", len(o.Stdout), o.Code)
+		}
+	})
+	t.Run("what listens can be reached", func(t *testing.T) {
+		o := run(t, "fetch", func(s *Spec) {
+			s.Listen = []string{"127.0.0.1:8976"}
+			s.Serve = func(l net.Listener) {
+				_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "index") }))
+			}
+		})
+		if o.Stdout != "index" {
+			t.Errorf("got %+v", o)
+		}
+	})
+	t.Run("this machine cannot", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if o := run(t, "outside", func(s *Spec) { s.Env = append(s.Env, "OUTSIDE="+l.Addr().String()) }); o.Stdout != "" || o.Code != 7 {
+			t.Errorf("got %+v", o)
+		}
+	})
+	t.Run("no program is no outcome", func(t *testing.T) {
+		if o, err := c.Run(context.Background(), Spec{Profile: Plain, Args: []string{"/none"}, Timeout: time.Minute}); err == nil {
+			t.Errorf("got %+v", o)
+		}
+	})
+	if left, err := os.ReadDir(c.scratch); err != nil || len(left) != 1 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	c := self(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	start := time.Now()
+	_, err := c.Run(ctx, Spec{Profile: Plain, Args: []string{"/prog"}, Env: []string{act + "=sleep"}, Timeout: time.Minute})
+	if err == nil || time.Since(start) > 20*time.Second {
+		t.Errorf("got %v after %s", err, time.Since(start))
+	}
+}
