@@ -30,7 +30,7 @@ func measureDispatch(ctx context.Context, w *world, r *results) error {
 			return err
 		}
 		r.Bare = append(r.Bare, bare)
-		p, err := w.through(ctx, "dispatch", text, w.request)
+		p, err := w.through(ctx, poolOurs, text)
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, ours.log())
 		}
@@ -40,13 +40,13 @@ func measureDispatch(ctx context.Context, w *world, r *results) error {
 		}
 		r.Dispatch = append(r.Dispatch, d)
 	}
-	theirs, err := w.launchOther(ctx)
+	theirs, err := w.serveOther(ctx)
 	if err != nil {
 		return err
 	}
 	defer theirs.stop()
 	for range otherDispatches {
-		p, err := w.through(ctx, "dispatch", text, theirs.take)
+		p, err := w.through(ctx, poolOther, text)
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, theirs.log())
 		}
@@ -61,7 +61,7 @@ func measureDispatch(ctx context.Context, w *world, r *results) error {
 
 // dispatch is a run of a CLI that does nothing, in milliseconds.
 type dispatch struct {
-	Start float64 `json:"start"` // from the request until the child ran
+	Start float64 `json:"start"` // from the request in the change log until the child ran
 	End   float64 `json:"end"`   // from the child's end until GMS was sent that of the run
 	Whole float64 `json:"whole"` // from the request until GMS was sent the end; of a bare process, until it was reaped
 }

@@ -47,7 +47,7 @@ func measureReport(ctx context.Context, w *world, r *results) error {
 
 // heavy runs a plugin of fakecli through both executors.
 func (w *world) heavy(ctx context.Context, plugin string, size, otherSize int64, ours, theirs *[]heavy, took func(passage) time.Duration) error {
-	run := func(p *process, request func(context.Context, string, string) error, size int64) (heavy, error) {
+	run := func(p *process, pool string, size int64) (heavy, error) {
 		pause(ctx, settleTime)
 		config := map[string]any{"bytes": fmt.Sprint(size)}
 		for i := range secretCount {
@@ -55,7 +55,7 @@ func (w *world) heavy(ctx context.Context, plugin string, size, otherSize int64,
 		}
 		h := heavy{Bytes: size, Before: p.rss()}
 		peak := p.peak()
-		passage, err := w.through(ctx, strings.TrimPrefix(plugin, "fake-"), recipe(plugin, config), request)
+		passage, err := w.through(ctx, pool, recipe(plugin, config))
 		h.Peak = peak()
 		if err != nil {
 			return h, fmt.Errorf("%w\n%s", err, p.log())
@@ -73,17 +73,17 @@ func (w *world) heavy(ctx context.Context, plugin string, size, otherSize int64,
 		return err
 	}
 	defer p.stop()
-	h, err := run(p, w.request, size)
+	h, err := run(p, poolOurs, size)
 	if err != nil {
 		return err
 	}
 	*ours = append(*ours, h)
-	o, err := w.launchOther(ctx)
+	o, err := w.serveOther(ctx)
 	if err != nil {
 		return err
 	}
 	defer o.stop()
-	h, err = run(o.process, o.take, otherSize)
+	h, err = run(o.process, poolOther, otherSize)
 	if err != nil {
 		return err
 	}

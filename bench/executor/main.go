@@ -2,9 +2,8 @@
 // the same release and to the least that any executor has to do, all in one
 // run on one machine, and prints raw samples and the bars they must meet.
 //
-// Both get their runs from a change log and write to the same stand-in for
-// GMS. Ours reads a real Kafka broker; the other one is handed its events
-// directly, and so is spared Kafka's part.
+// Both read their requests from the same change log, in a real Kafka broker,
+// and write to the same stand-in for GMS.
 //
 //	go run ./bench/executor --executor bin/executor --work DIR
 package main

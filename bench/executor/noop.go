@@ -23,7 +23,7 @@ func measureNoOp(ctx context.Context, w *world, r *results) error {
 		return err
 	}
 	defer ours.stop()
-	theirs, err := w.launchOther(ctx)
+	theirs, err := w.serveOther(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func measureNoOp(ctx context.Context, w *world, r *results) error {
 			return err
 		}
 		r.ByHand = append(r.ByHand, hand)
-		through, err := w.through(ctx, "noop", text, w.request)
+		through, err := w.through(ctx, poolOurs, text)
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, ours.log())
 		}
@@ -46,7 +46,7 @@ func measureNoOp(ctx context.Context, w *world, r *results) error {
 		if i >= otherRounds {
 			continue
 		}
-		other, err := w.through(ctx, "noop", text, theirs.take)
+		other, err := w.through(ctx, poolOther, text)
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, theirs.log())
 		}
@@ -71,23 +71,23 @@ const runLimit = 3 * time.Minute
 
 // passage is a run through an executor, as seen from outside.
 type passage struct {
-	began  time.Time     // when it was requested
+	began  time.Time     // when it was in the change log
 	took   time.Duration // until its end had been sent to GMS
 	report string
 	// What fakecli says about itself.
 	childBegan, childEnded time.Time
 }
 
-// through runs a recipe through an executor.
-func (w *world) through(ctx context.Context, kind, recipe string, request func(ctx context.Context, run, input string) error) (passage, error) {
+// through runs a recipe through the executor of a pool.
+func (w *world) through(ctx context.Context, pool, recipe string) (passage, error) {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
-	run := w.newRun(kind)
+	run := w.newRun(pool)
 	end := w.expectEnd(run)
-	p := passage{began: time.Now()}
-	if err := request(ctx, run, input(recipe)); err != nil {
-		return p, err
+	if err := w.request(ctx, run, input(pool, recipe)); err != nil {
+		return passage{}, err
 	}
+	p := passage{began: time.Now()}
 	x, err := end(ctx)
 	if err != nil {
 		return p, fmt.Errorf("waiting for the end of run %s: %w", run, err)

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"context"
 	"crypto/sha256"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,9 +28,6 @@ var fakePlugins = []string{"fake-noop", "fake-flood", "fake-report"}
 // secretCount is how many secrets a flood has to be searched for.
 const secretCount = 50
 
-//go:embed linesource.py
-var lineSource []byte
-
 // prepare makes everything that is started later, outside every measurement.
 func (w *world) prepare(ctx context.Context) error {
 	for _, dir := range []string{w.o.work, w.venvs(), w.path("secrets")} {
@@ -44,7 +40,7 @@ func (w *world) prepare(ctx context.Context) error {
 			return fmt.Errorf("preparing: %w", err)
 		}
 	}
-	return os.WriteFile(w.path("linesource.py"), lineSource, 0o600)
+	return nil
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.o.work, name) }
@@ -159,10 +155,10 @@ func recipe(plugin string, config map[string]any) string {
 	return string(text)
 }
 
-// input is what a request to run a recipe has in it.
-func input(recipe string) string {
+// input is what a request to run a recipe in a pool has in it.
+func input(pool, recipe string) string {
 	text, _ := json.Marshal(map[string]any{ // of texts
-		"task": "RUN_INGEST", "executorId": "default",
+		"task": "RUN_INGEST", "executorId": pool,
 		"args":   map[string]string{"recipe": recipe, "version": "bundled", "debug_mode": "false"},
 		"source": map[string]string{"type": "MANUAL_INGESTION_SOURCE", "ingestionSource": "urn:li:dataHubIngestionSource:bench"},
 	})

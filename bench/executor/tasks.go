@@ -39,7 +39,7 @@ func measureTasks(ctx context.Context, w *world, r *results) error {
 func (w *world) many(ctx context.Context, count int) error {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
-	text := input(recipe("fake-noop", nil))
+	text := input(poolOurs, recipe("fake-noop", nil))
 	waits := make(chan func(context.Context) (exchange, error), atOnce)
 	failed := make(chan error, 1)
 	go func() {
