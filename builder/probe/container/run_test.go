@@ -1,7 +1,9 @@
 package container
 
 import (
+	"bytes"
 	"context"
+	"debug/elf"
 	"fmt"
 	"io"
 	"net"
@@ -61,6 +63,13 @@ func self(t *testing.T) *Container {
 	own, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
+	}
+	file, err := elf.NewFile(bytes.NewReader(own))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file.Section(".interp") != nil {
+		testenv.Missing(t, "the test binary needs libraries, which its image has not: build with CGO_ENABLED=0")
 	}
 	c, err := Open(context.Background(), platform(t, []imagetest.Entry{{Name: "tmp/", Kind: '5', Mode: 0o1777}, imagetest.Exec("prog", string(own))}))
 	if err != nil {
