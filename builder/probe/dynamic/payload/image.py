@@ -207,7 +207,14 @@ def changed_code():
 
 
 def swap(path):
-    os.rename(path, path + ".lockforge")
+    """Renames and back. An overlay says EXDEV for a directory that could be
+    renamed but for its place: who may do that may copy and remove it as well."""
+    try:
+        os.rename(path, path + ".lockforge")
+    except OSError as e:
+        if e.errno != errno.EXDEV:
+            raise
+        return
     os.rename(path + ".lockforge", path)
 
 
