@@ -278,3 +278,31 @@ func TestServeIsForStartOnly(t *testing.T) {
 		}
 	}
 }
+
+// A umask of the user's is none of the engine's: it would keep build steps out
+// of their own root.
+func TestUmaskOfTheUser(t *testing.T) {
+	buildkit.Require(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(t.TempDir(), progress.None())
+	o.Self = []string{"sh", "-c", `umask 077; exec "$0" "$@"`, self, engine.Subcommand}
+	e, err := engine.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(e.Pid()), "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(status), "\nUmask:\t0000\n") {
+		t.Errorf("the engine has another umask than BuildKit wants:\n%s", status)
+	}
+}

@@ -77,7 +77,10 @@ func serve(ctx context.Context, d *daemon, listener net.Listener) error {
 
 // prepareProcess makes the process fit for its own process and mount
 // namespaces: /proc must show the former, and temporary files stay in the state.
+// BuildKit says of each file which mode it wants; a umask of the user's would
+// keep build steps that run as somebody else out of their own root.
 func prepareProcess(c config) error {
+	unix.Umask(0)
 	if os.Getpid() == 1 {
 		if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 			return fmt.Errorf("mounting /proc: %w", err)
