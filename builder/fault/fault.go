@@ -21,7 +21,7 @@ const (
 	Resolve                 // a dependency cannot be resolved or accepted
 	Build                   // a build step failed
 	EngineDown              // BuildKit cannot be started or reached
-	Denied                  // the policy denied the image
+	Denied                  // the policy denied the image, or what is required of it has not passed
 	Integrity               // bytes do not match the lock, a digest or an SBOM
 	Signature               // a signature is missing or not trusted
 	Policy                  // the policy could not be evaluated
@@ -45,7 +45,7 @@ var kinds = []struct {
 	Resolve:     {"resolve", 13, "dependency cannot be resolved"},
 	Build:       {"build", 20, "a build step failed"},
 	EngineDown:  {"engine-down", 21, "BuildKit unreachable"},
-	Denied:      {"denied", 30, "policy denied the image"},
+	Denied:      {"denied", 30, "policy denied the image, or a test or probe that is required has not passed"},
 	Integrity:   {"integrity", 31, "bytes do not match lock, digest or SBOM"},
 	Signature:   {"signature", 32, "signature missing or not trusted"},
 	Policy:      {"policy", 33, "policy could not be evaluated"},
