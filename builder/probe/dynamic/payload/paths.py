@@ -35,7 +35,7 @@ def interpreters():
 
 LOOK = """
 import json, site, sys, sysconfig
-dirs = [d for d in sys.path if d] + [sysconfig.get_paths()[k] for k in ("purelib", "platlib", "stdlib", "platstdlib", "scripts")]
+dirs = [d for d in sys.path if d] + [sysconfig.get_paths()[k] for k in ("purelib", "platlib", "stdlib", "platstdlib")]
 dirs += getattr(site, "getsitepackages", lambda: [])()
 print(json.dumps(dirs))
 """
