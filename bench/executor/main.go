@@ -39,7 +39,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "parts to measure, separated by commas: "+strings.Join(partNames(), ", "))
 	flag.IntVar(&o.rounds, "rounds", 3, "no-op ingestions of each kind")
 	flag.IntVar(&o.dispatches, "dispatches", 300, "runs of a CLI that does nothing, one after another")
-	flag.IntVar(&o.tasks, "tasks", 2000, "runs over which the growth of memory is taken")
+	flag.IntVar(&o.tasks, "tasks", 5000, "runs over which the growth of memory is taken")
 	flag.BoolVar(&o.json, "json", false, "print the samples as JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -138,9 +138,25 @@ func (r results) taskBars() []measure.Bar {
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 func (r results) print(w io.Writer) {
-	fmt.Fprintf(w, "ready s %.3f, DataHub's executor %.2f\n", r.Ready, r.OtherReady)
-	fmt.Fprintf(w, "idle MiB %.1f, DataHub's executor %.1f\n", mibs(r.Idle), mibs(r.OtherIdle))
-	fmt.Fprintf(w, "no-op s: by hand %.2f, through the executor %.2f, through DataHub's %.2f\n", r.hand(), r.NoOp, r.OtherNoOp)
+	if len(r.Idle) > 0 {
+		fmt.Fprintf(w, "ready s %.3f, DataHub's executor %.2f\n", r.Ready, r.OtherReady)
+		fmt.Fprintf(w, "idle MiB %.1f, DataHub's executor %.1f\n", mibs(r.Idle), mibs(r.OtherIdle))
+	}
+	if len(r.NoOp) > 0 {
+		fmt.Fprintf(w, "no-op s: by hand %.2f, through the executor %.2f, through DataHub's %.2f\n", r.hand(), r.NoOp, r.OtherNoOp)
+	}
+	r.printDispatches(w)
+	r.printHeavy(w)
+	if r.Tasks > 0 {
+		fmt.Fprintf(w, "%d runs in %.1f s, memory %.2f MiB before, %.2f after\n", r.Tasks, r.TasksSeconds, mib(r.TasksBefore), mib(r.TasksAfter))
+	}
+	fmt.Fprintln(w)
+}
+
+func (r results) printDispatches(w io.Writer) {
+	if len(r.Dispatch) == 0 {
+		return
+	}
 	fmt.Fprintf(w, "%-28s %8s %8s %8s %8s\n", "ms", "p50", "p90", "p99", "worst")
 	for _, row := range []struct {
 		name  string
@@ -152,10 +168,11 @@ func (r results) print(w io.Writer) {
 		{"DataHub's: request to child", starting(r.OtherDispatch)},
 		{"DataHub's: end to GMS", ending(r.OtherDispatch)},
 	} {
-		if len(row.times) > 0 {
-			fmt.Fprintf(w, "%-28s %8.2f %8.2f %8.2f %8.2f\n", row.name, measure.Median(row.times), measure.Quantile(row.times, 0.9), measure.Quantile(row.times, 0.99), slices.Max(row.times))
-		}
+		fmt.Fprintf(w, "%-28s %8.2f %8.2f %8.2f %8.2f\n", row.name, measure.Median(row.times), measure.Quantile(row.times, 0.9), measure.Quantile(row.times, 0.99), slices.Max(row.times))
 	}
+}
+
+func (r results) printHeavy(w io.Writer) {
 	for _, row := range []struct {
 		name string
 		all  []heavy
@@ -164,10 +181,6 @@ func (r results) print(w io.Writer) {
 			fmt.Fprintf(w, "%-28s %.1f MB in %.2f s, memory %.1f MiB before, %.1f at most\n", row.name, float64(h.Bytes)/1e6, h.Seconds, mib(h.Before), mib(h.Peak))
 		}
 	}
-	if r.Tasks > 0 {
-		fmt.Fprintf(w, "%d runs in %.1f s, memory %.2f MiB before, %.2f after\n", r.Tasks, r.TasksSeconds, mib(r.TasksBefore), mib(r.TasksAfter))
-	}
-	fmt.Fprintln(w)
 }
 
 func mibs(all []int64) (values []float64) {

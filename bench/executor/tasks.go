@@ -23,16 +23,24 @@ func measureTasks(ctx context.Context, w *world, r *results) error {
 	if err := w.many(ctx, warmUps); err != nil {
 		return fmt.Errorf("%w\n%s", err, p.log())
 	}
-	pause(ctx, settleTime)
-	before := p.rss()
+	before := p.leastIdle(ctx)
 	began := time.Now()
 	if err := w.many(ctx, w.o.tasks); err != nil {
 		return fmt.Errorf("%w\n%s", err, p.log())
 	}
 	r.TasksSeconds = seconds(time.Since(began))
-	pause(ctx, settleTime)
-	r.Tasks, r.TasksBefore, r.TasksAfter = w.o.tasks, before, p.rss()
+	r.Tasks, r.TasksBefore, r.TasksAfter = w.o.tasks, before, p.leastIdle(ctx)
 	return ctx.Err()
+}
+
+// leastIdle is the least memory of a process that has just become idle: what is
+// left when it has given back the rest, and has not begun to wait yet.
+func (p *process) leastIdle(ctx context.Context) int64 {
+	least := p.rss()
+	for end := time.Now().Add(settleTime); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, sampleEvery) {
+		least = min(least, p.rss())
+	}
+	return least
 }
 
 // many does runs, some at once.
