@@ -57,7 +57,7 @@ func Open(ctx context.Context, p *image.Platform) (*Container, error) {
 }
 
 func (c *Container) fill(ctx context.Context, p *image.Platform) error {
-	if err := os.Mkdir(c.root(), 0o755); err != nil {
+	if err := makeDir(c.root()); err != nil {
 		return err
 	}
 	u, err := unpack(ctx, p, c.root())

@@ -172,7 +172,7 @@ func follow(root, p string, mk bool) (string, error) {
 		info, err := os.Lstat(filepath.Join(root, next))
 		switch {
 		case err != nil && mk && os.IsNotExist(err):
-			if err := os.Mkdir(filepath.Join(root, next), 0o755); err != nil {
+			if err := makeDir(filepath.Join(root, next)); err != nil {
 				return "", err
 			}
 		case err != nil:
@@ -194,6 +194,14 @@ func follow(root, p string, mk bool) (string, error) {
 		at = next
 	}
 	return filepath.Join(root, at), nil
+}
+
+// makeDir makes a directory that everybody may enter, whatever the umask.
+func makeDir(at string) error {
+	if err := os.Mkdir(at, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(at, 0o755)
 }
 
 func writeFile(at string, r io.Reader) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,6 +129,23 @@ func TestUnpackEndsInLoopsOfLinks(t *testing.T) {
 	layers := [][]imagetest.Entry{{imagetest.Link("a", "b"), imagetest.Link("b", "a")}, {imagetest.File("a/x", "")}}
 	if _, err := unpack(context.Background(), platform(t, layers...), t.TempDir()); !fault.Is(err, fault.Integrity) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestUmaskClosesNoDirectory(t *testing.T) {
+	p := platform(t, []imagetest.Entry{imagetest.File("a/b/c", "")})
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	c, err := Open(context.Background(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, dir := range []string{"/", "/a", "/a/b"} {
+		at, _ := c.Host(dir)
+		if info, err := os.Stat(at); err != nil || info.Mode().Perm() != 0o755 {
+			t.Errorf("%s: %v, %v", dir, info, err)
+		}
 	}
 }
 

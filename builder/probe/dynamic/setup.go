@@ -99,7 +99,17 @@ func writePayload(dir string, c *container.Container, i *interpreter) error {
 	if err := writeVenvs(filepath.Join(dir, "venvs"), c, i); err != nil {
 		return err
 	}
-	return os.Chmod(dir, 0o755)
+	return open(dir)
+}
+
+// open lets every user of an image read the payload, whatever the umask.
+func open(dir string) error {
+	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		return os.Chmod(p, 0o755)
+	})
 }
 
 // writeVenvs makes the stand-in for the image's venvs: one whose datahub
