@@ -50,6 +50,7 @@ func TestQuickstart(t *testing.T) {
 	t.Run("outputs agree", q.outputsAgree)
 	t.Run("verify", q.verify)
 	t.Run("cosign", q.cosign)
+	t.Run("probes", q.probes)
 	t.Run("sbom", q.sbom)
 	t.Run("syft", q.syft)
 	t.Run("inside", q.inside)
