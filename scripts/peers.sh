@@ -117,15 +117,24 @@ upstream_strip() {
 vendor_base() {
   local root=$build/vendor-root
   # Extracted, not installed: in such an image no maintainer script has run, and
-  # nothing stays of what the packages would need for that.
-  mmdebstrap --quiet --mode=root --skip=output/dev --variant=extract --format=directory \
+  # nothing stays of what the packages would need for that but the lists of files.
+  mmdebstrap --quiet --mode=root --skip=output/dev,cleanup/apt/cache --variant=extract --format=directory \
     --include=base-files,bash,ca-certificates,coreutils,curl,krb5-user,libaio1,libffi8,libldap-2.5-0,libodbc2,librdkafka1,libsasl2-modules-gssapi-mit,libstdc++6,python3-dev,python3-pip,python3-setuptools,python3-wheel,tzdata,unixodbc \
     --setup-hook='for d in bin sbin lib lib64; do mkdir -p "$1/usr/$d"; ln -s "usr/$d" "$1/$d"; done' \
     $suite "$root" - <"$build/sources.list"
   (
     cd "$root"
+    mkdir -p var/lib/packages
+    for deb in var/cache/apt/archives/*.deb; do
+      name=$(dpkg-deb --field "$deb" Package)
+      dpkg-deb --field "$deb" >"var/lib/packages/$name"
+      dpkg-deb --ctrl-tarfile "$deb" | tar -xO ./md5sums >"var/lib/packages/$name.md5sums"
+    done
+    rm -rf var/lib/packages/{apt,debconf,dpkg,perl,mawk,tar}*
     rm -rf dev/* etc/{apt,dpkg,cron.*} var/lib/{apt,dpkg} var/cache/{apt,debconf} usr/share/{bug,debconf,doc,lintian,man,perl*} usr/lib/*/perl* \
       usr/bin/{apt,deb,dpkg,perl,update-}* usr/sbin/{deb,dpkg,update-}* usr/bin/{mawk,tar,ksu}
+    mkdir var/lib/dpkg
+    mv var/lib/packages var/lib/dpkg/status.d
   )
   printf '%s\n' 'root:x:0:0:root:/root:/sbin/nologin' 'nonroot:x:65532:65532::/home/nonroot:/sbin/nologin' >"$root/etc/passwd"
   printf '%s\n' 'root:x:0:' 'nonroot:x:65532:' >"$root/etc/group"

@@ -17,5 +17,6 @@ escape suite by ` + "`lockforge check`" + `.
 [scripts/peers.sh](../scripts/peers.sh) builds the latter two from the archives and the index that a machine has. They
 have the shape of the published images, and are not these images: put one of those to the suite with
 ` + "`lockforge check REF`" + `. The suite is ours, and so is the choice of what it asks; each probe's page says how it is
-checked and why. What was not run counts as not held.
+checked and why. What was not run counts as not held: the probes of tier X ask the executor, which the peers have none of
+that the suite could ask. Those of tier R are run with what a runtime can add, and so any image can pass them.
 `
