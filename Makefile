@@ -45,7 +45,7 @@ repro: setup build ## one image in twenty ways: caches, mirrors, clocks, cores, 
 compare: setup build ## put our image and two peers' shapes to the escape suite, and write docs/comparison.md
 	scripts/compare.sh
 
-bench: setup build ## speed and memory, as ratios to a baseline and to the lower bound
+bench: setup services build ## speed and memory, as ratios to a baseline and to the lower bound
 	scripts/bench.sh
 
 generate: ## write the generated files

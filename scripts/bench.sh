@@ -12,7 +12,6 @@ if [ ${#need[@]} -gt 0 ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
 fi
-scripts/kafka.sh fetch
 code=0
 go run ./bench --runs "${RUNS:-1}" "$@" || code=1
 go run ./bench/executor || code=1
