@@ -59,6 +59,9 @@ func entrypoint(s *Scan, f *findings) {
 		f.config("its health check runs through a shell")
 	}
 	real, at := s.visible.Resolve(strings.TrimPrefix(path.Clean(start[0]), "/"))
+	if at == nil && path.IsAbs(start[0]) {
+		f.config("what it starts is not there: " + quote(start[0]))
+	}
 	for _, t := range s.facts.Tools {
 		if at != nil && t.Path == real && t.Layer == at.Layer && (t.Kind == "shell" || t.Kind == "interpreter") {
 			f.config("what it starts is " + t.Kind + " " + t.Name)

@@ -331,6 +331,7 @@ func configEvils() []evil {
 		{"E12-user", "none", set("User", ""), `""`},
 		{"E12-entrypoint", "nothing", set("Entrypoint", nil), "nothing"},
 		{"E12-entrypoint", "relative", set("Entrypoint", []string{"executor"}), "PATH"},
+		{"E12-entrypoint", "a program that is not there", set("Entrypoint", []string{"/opt/none"}), "not there"},
 		{"E12-entrypoint", "a shell", set("Entrypoint", []string{"/bin/sh", "-c", "x"}), "shell"},
 		{"E12-entrypoint", "a shell further on", set("Cmd", []string{"/bin/bash"}), "shell"},
 		{"E12-entrypoint", "a renamed shell", both(add(imagetest.Exec("init", elf("BusyBox v1"))), set("Entrypoint", []string{"/init"})), "busybox"},

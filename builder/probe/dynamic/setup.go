@@ -89,7 +89,10 @@ func writePayload(dir string, c *container.Container, i *interpreter) error {
 			return err
 		}
 	}
-	spec, err := json.Marshal(attackSpec{Pythons: c.Pythons, Venvs: c.Venvs, Index: indexURL, Ports: []int{indexPort}})
+	// Not nil: the attacks go through both lists, also where the image has neither.
+	spec, err := json.Marshal(attackSpec{
+		Pythons: append([]string{}, c.Pythons...), Venvs: append([]string{}, c.Venvs...), Index: indexURL, Ports: []int{indexPort},
+	})
 	if err != nil {
 		return err
 	}
