@@ -1,6 +1,7 @@
 package builds_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestTwoPlatformsFromNothing(t *testing.T) {
 	if len(result.Platforms) != 2 {
 		t.Fatalf("platforms %v", result.Platforms)
 	}
-	run := 0
+	imported := 0
 	for _, p := range result.Platforms {
 		if len(p.Tests) == 0 {
 			t.Errorf("%s: nothing was tested or left out", p.Platform)
@@ -30,15 +31,17 @@ func TestTwoPlatformsFromNothing(t *testing.T) {
 		for _, test := range p.Tests {
 			switch test.Status {
 			case attest.TestPassed:
-				run++
+				if strings.HasPrefix(test.Name, "import ") {
+					imported++
+				}
 			case attest.TestNotRun:
 			default:
 				t.Errorf("%s: %s %s", p.Platform, test.Name, test.Status)
 			}
 		}
 	}
-	if run != 1 {
-		t.Errorf("%d proofs were run, want those of this machine's platform", run)
+	if imported != 1 {
+		t.Errorf("%d proofs were run, want that of this machine's platform", imported)
 	}
 }
 
