@@ -69,8 +69,7 @@ func TestExecutorIsKilled(t *testing.T) {
 		}
 		e.kill()
 	}
-	e := p.start()
-	e.serving() // before that nobody heeds SIGTERM
+	e := p.start().serving() // before that nobody heeds SIGTERM
 	for _, id := range ids {
 		p.final(id, 30*time.Second)
 	}
