@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -66,18 +65,7 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	bars := r.bars()
-	if o.json {
-		return json.NewEncoder(os.Stdout).Encode(struct {
-			Samples results       `json:"samples"`
-			Bars    []measure.Bar `json:"bars"`
-		}{r, bars})
-	}
-	r.print(os.Stdout)
-	if missed := measure.PrintBars(os.Stdout, bars); missed > 0 {
-		return fmt.Errorf("%d of %d bars missed", missed, len(bars))
-	}
-	return nil
+	return measure.Report(os.Stdout, o.json, r, r.print, r.bars())
 }
 
 func (o options) aside() string { return filepath.Join(o.work, "aside") }

@@ -34,16 +34,16 @@ func (p Process) serve(ctx context.Context, args []string) int {
 	if err == nil {
 		err = errors.Join(s.Run(ctx), s.Close())
 	}
-	return p.ended(err, service.Mask(c))
+	return p.ended(err, c)
 }
 
 // ended prints why the executor ended, if that was no order, and returns its
 // exit code.
-func (p Process) ended(err error, mask func(string) string) int {
+func (p Process) ended(err error, c *config.Config) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(p.Stderr, "error: %s\n", mask(err.Error()))
+	fmt.Fprintf(p.Stderr, "error: %s\n", service.Mask(c)(err.Error()))
 	var damaged *journal.CorruptError
 	switch {
 	case errors.As(err, &damaged):

@@ -10,7 +10,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -91,16 +90,5 @@ func run(ctx context.Context, o options) (err error) {
 			return fmt.Errorf("measuring %s: %w", part.name, err)
 		}
 	}
-	bars := r.bars()
-	if o.json {
-		return json.NewEncoder(os.Stdout).Encode(struct {
-			Samples results       `json:"samples"`
-			Bars    []measure.Bar `json:"bars"`
-		}{r, bars})
-	}
-	r.print(os.Stdout)
-	if missed := measure.PrintBars(os.Stdout, bars); missed > 0 {
-		return fmt.Errorf("%d of %d bars missed", missed, len(bars))
-	}
-	return nil
+	return measure.Report(os.Stdout, o.json, r, r.print, r.bars())
 }

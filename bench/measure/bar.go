@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -75,3 +76,20 @@ func Quantile[T int64 | float64](values []T, q float64) T {
 
 // Median is the middle value; of two, the larger one.
 func Median[T int64 | float64](values []T) T { return Quantile(values, 0.5) }
+
+// Report ends a benchmark: it writes samples and bars as one JSON object, or
+// has the samples printed and prints the bars after them, and fails where one is
+// missed. As JSON they are for whoever reads them to judge.
+func Report(w io.Writer, asJSON bool, samples any, print func(io.Writer), bars []Bar) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(struct {
+			Samples any   `json:"samples"`
+			Bars    []Bar `json:"bars"`
+		}{samples, bars})
+	}
+	print(w)
+	if missed := PrintBars(w, bars); missed > 0 {
+		return fmt.Errorf("%d of %d bars missed", missed, len(bars))
+	}
+	return nil
+}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lockforge/lockforge/executor/internal/ownfile"
 )
 
 // DefaultFileBytes is the size from which on a new file is begun.
@@ -78,7 +80,7 @@ func (l *Log) open() (err error) {
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return err
 	}
-	if l.lock, err = lock(filepath.Join(l.dir, lockName)); err != nil {
+	if l.lock, err = ownfile.Lock(filepath.Join(l.dir, lockName), ErrLocked); err != nil {
 		return err
 	}
 	files, err := list(l.dir)
@@ -102,7 +104,7 @@ func (l *Log) open() (err error) {
 
 // resume finds the end of the chain in a file, and keeps the newest open.
 func (l *Log) resume(path string, newest bool) error {
-	f, err := openOwn(path, unix.O_APPEND)
+	f, err := ownfile.Open(path, unix.O_APPEND)
 	if err != nil {
 		return err
 	}
@@ -174,11 +176,11 @@ func (l *Log) ready() error {
 
 // rotate begins a new file and removes the oldest ones.
 func (l *Log) rotate() error {
-	f, err := openOwn(filepath.Join(l.dir, nameOf(l.next)), unix.O_CREAT|unix.O_EXCL|unix.O_APPEND)
+	f, err := ownfile.Open(filepath.Join(l.dir, nameOf(l.next)), unix.O_CREAT|unix.O_EXCL|unix.O_APPEND)
 	if err != nil {
 		return err
 	}
-	if err := syncDir(l.dir); err != nil {
+	if err := ownfile.SyncDir(l.dir); err != nil {
 		return errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	old := l.f

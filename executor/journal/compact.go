@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lockforge/lockforge/executor/internal/ownfile"
 )
 
 // Compact replaces the file by one that has every record which matters of the
@@ -56,7 +58,7 @@ func (j *Journal) compact() error {
 // ends the rewriting.
 func (j *Journal) rewrite(old io.ReaderAt, known bool) error {
 	path := j.path(newName)
-	f, err := openOrMake(path, unix.O_CREAT|unix.O_EXCL)
+	f, err := ownfile.Open(path, unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func (j *Journal) rewrite(old io.ReaderAt, known bool) error {
 	if err != nil {
 		return errors.Join(err, f.Close(), os.Remove(path))
 	}
-	if err := errors.Join(j.o.interrupt("renamed"), syncDir(j.dir)); err != nil {
+	if err := errors.Join(j.o.interrupt("renamed"), ownfile.SyncDir(j.dir)); err != nil {
 		// Nobody knows which of the files a crash would leave.
 		j.fail(err)
 		return errors.Join(err, f.Close())

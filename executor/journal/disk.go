@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lockforge/lockforge/executor/internal/ownfile"
 )
 
 // Names in the directory.
@@ -21,58 +22,6 @@ const (
 
 // maxDamaged bounds how many damaged files are kept.
 const maxDamaged = 100
-
-// lockWait is how long a lock is waited for. When its holder is killed while it
-// starts a child, that child has the lock as well until it executes something
-// else: the next executor may be there before.
-const lockWait = time.Second
-
-// lockFile takes the lock that ends with this process, however it ends.
-func lockFile(path string) (*os.File, error) {
-	f, err := openOrMake(path, unix.O_CREAT)
-	if err != nil {
-		return nil, err
-	}
-	for end := time.Now().Add(lockWait); ; time.Sleep(5 * time.Millisecond) {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if again := errors.Is(err, unix.EINTR) || errors.Is(err, unix.EWOULDBLOCK); !again || time.Now().After(end) {
-			break
-		}
-	}
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = ErrLocked
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), f.Close())
-	}
-	return f, nil
-}
-
-func openFile(path string) (*os.File, error) { return openOrMake(path, 0) }
-
-// openOrMake opens a regular file that lies at the path itself.
-func openOrMake(path string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|flags, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
 
 // noSpace says whether an error goes away when somebody frees space.
 func noSpace(err error) bool {
@@ -97,7 +46,7 @@ func (j *Journal) unreserve() {
 }
 
 func takeReserve(path string, size int64) error {
-	f, err := openOrMake(path, unix.O_CREAT)
+	f, err := ownfile.Open(path, unix.O_CREAT)
 	if err != nil {
 		return err
 	}
@@ -123,7 +72,7 @@ func (j *Journal) keepDamaged() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("keeping the damaged journal: %w", err)
 		}
-		return filepath.Base(name), syncDir(j.dir)
+		return filepath.Base(name), ownfile.SyncDir(j.dir)
 	}
 	return "", fmt.Errorf("keeping the damaged journal: %d such files are in %s already", maxDamaged, j.dir)
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/lockforge/lockforge/executor/internal/ownfile"
 )
 
 // Defaults and bounds of a journal.
@@ -143,17 +145,17 @@ func (j *Journal) open() (err error) {
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return err
 	}
-	if j.lock, err = lockFile(j.path(lockName)); err != nil {
+	if j.lock, err = ownfile.Lock(j.path(lockName), ErrLocked); err != nil {
 		return err
 	}
 	if err := os.Remove(j.path(newName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	j.f, err = openFile(j.path(fileName))
+	j.f, err = ownfile.Open(j.path(fileName), 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		j.index = newIndex()
 		// The directory may be as new as the file.
-		if err := errors.Join(j.rewrite(nil, false), syncDir(filepath.Dir(j.dir))); err != nil {
+		if err := errors.Join(j.rewrite(nil, false), ownfile.SyncDir(filepath.Dir(j.dir))); err != nil {
 			return err
 		}
 	} else if err != nil {

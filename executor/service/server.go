@@ -53,7 +53,7 @@ func (s *Service) authenticate(ctx context.Context) error {
 		return nil
 	}
 	s.record(audit.AuthFailure("gms", 0, err.Error()))
-	return errors.Join(fmt.Errorf("%w: %w", ErrAuthentication, err), s.Close())
+	return fmt.Errorf("%w: %w", ErrAuthentication, err)
 }
 
 // settle is how long a claim has to stand. Kafka gives each request to one

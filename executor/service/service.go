@@ -79,13 +79,13 @@ func Open(ctx context.Context, c *config.Config, h Host) (*Service, error) {
 	s := newService(c, h)
 	for _, part := range []func(context.Context) error{
 		s.openState, s.openTrail, s.openJournal, s.openServer, s.openTracer,
-		s.openRunner, s.openWorker, s.openSources, s.openObserve, s.openMetrics,
+		s.openRunner, s.openWorker, s.openSources, s.openObserve, s.openMetrics, s.authenticate,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
-	return s, s.authenticate(ctx)
+	return s, nil
 }
 
 func newService(c *config.Config, h Host) *Service {
