@@ -16,30 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockforge/lockforge/executor/internal/remotetest"
 	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/secret/awssm"
 	"github.com/lockforge/lockforge/executor/secret/remote"
 )
 
 var _ secret.Store = (*awssm.Store)(nil)
-
-// problem fails the test where err is of another kind or shows a value, and
-// returns its text.
-func problem(t *testing.T, err error, kind remote.Kind) string {
-	t.Helper()
-	if remote.KindOf(err) != kind {
-		t.Fatalf("error = %v (%s), want %s", err, remote.KindOf(err), kind)
-	}
-	if err == nil {
-		return ""
-	}
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		if text := fmt.Sprintf("%v %+v %#v", inner, inner, inner); strings.Contains(text, "hunter") {
-			t.Fatalf("the error shows a value: %s", text)
-		}
-	}
-	return err.Error()
-}
 
 func TestValuesOverManyBatches(t *testing.T) {
 	endpoint := service(t)
@@ -101,7 +84,7 @@ func TestSaysWhichSecretsGiveNoText(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := open(t, awssm.Options{Endpoint: endpoint}).Values(t.Context(), []string{"BLOB", "GONE", "GOOD"})
-	problem(t, err, remote.Unusable)
+	remotetest.Problem(t, err, remote.Unusable)
 	for _, name := range []string{"BLOB", "GONE"} {
 		if !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("the error does not name %s: %v", name, err)
@@ -142,7 +125,7 @@ func TestNamesTheMissingPermission(t *testing.T) {
 	as(t, id, key)
 	store := open(t, awssm.Options{Endpoint: endpoint})
 	for name, err := range map[string]error{"values": second(store.Values(t.Context(), []string{"PW"})), "check": store.Check(t.Context())} {
-		got := problem(t, err, remote.Denied)
+		got := remotetest.Problem(t, err, remote.Denied)
 		if !strings.Contains(got, "secretsmanager:BatchGetSecretValue") {
 			t.Errorf("%s: the error does not name the permission: %s", name, got)
 		}
@@ -160,14 +143,14 @@ func TestNamesTheMissingPermission(t *testing.T) {
 
 	as(t, goodID, "another key")
 	// Moto answers this in XML, which says no more than the status; AWS has codes.
-	problem(t, open(t, awssm.Options{Endpoint: endpoint}).Check(t.Context()), remote.Denied)
+	remotetest.Problem(t, open(t, awssm.Options{Endpoint: endpoint}).Check(t.Context()), remote.Denied)
 }
 
 func second(_ map[string]string, err error) error { return err }
 
 func TestWithoutCredentials(t *testing.T) {
 	as(t, "", "")
-	got := problem(t, open(t, awssm.Options{Endpoint: "http://127.0.0.1:1"}).Check(t.Context()), remote.Credentials)
+	got := remotetest.Problem(t, open(t, awssm.Options{Endpoint: "http://127.0.0.1:1"}).Check(t.Context()), remote.Credentials)
 	if !strings.Contains(got, "AWS_ACCESS_KEY_ID") {
 		t.Errorf("no hint: %s", got)
 	}
@@ -197,7 +180,7 @@ func TestEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := open(t, awssm.Options{Endpoint: "http://127.0.0.1:1"}).Values(ctx, []string{"PW"})
-	problem(t, err, remote.Unavailable)
+	remotetest.Problem(t, err, remote.Unavailable)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockforge/lockforge/executor/internal/remotetest"
 	"github.com/lockforge/lockforge/executor/secret/awssm"
 	"github.com/lockforge/lockforge/executor/secret/remote"
 )
@@ -125,7 +126,7 @@ func TestGivesUp(t *testing.T) {
 				o.Timeout, o.AttemptTimeout = 500*time.Millisecond, 200*time.Millisecond
 			}
 			got, err := open(t, o).Values(t.Context(), []string{"PW"})
-			problem(t, err, tc.kind)
+			remotetest.Problem(t, err, tc.kind)
 			if len(got) != 0 {
 				t.Errorf("%d values", len(got))
 			}
@@ -197,7 +198,7 @@ func TestPartialAndOddAnswers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			address, _ := answers(t, tc.bodies...)
 			got, err := open(t, awssm.Options{Endpoint: address}).Values(t.Context(), []string{"A", "B"})
-			if says := problem(t, err, tc.kind); !strings.Contains(says, tc.says) {
+			if says := remotetest.Problem(t, err, tc.kind); !strings.Contains(says, tc.says) {
 				t.Errorf("the error does not say %q: %s", tc.says, says)
 			}
 			want := map[string]string{}
@@ -221,7 +222,7 @@ func TestOneMissingPermissionIsOneLine(t *testing.T) {
 	}
 	address, asked := answers(t, `{"Errors":[`+strings.Join(items, ",")+`]}`)
 	_, err := open(t, awssm.Options{Endpoint: address}).Values(t.Context(), names)
-	if got := problem(t, err, remote.Denied); !strings.HasPrefix(got, "A, B, C: ") || strings.Contains(err.Error(), "\n") {
+	if got := remotetest.Problem(t, err, remote.Denied); !strings.HasPrefix(got, "A, B, C: ") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error = %v", err)
 	}
 	if asked.Load() != 1 {
@@ -233,6 +234,6 @@ func TestCheckAllowsForGrantsPerSecret(t *testing.T) {
 	as(t, "test", "test")
 	for code, kind := range map[string]remote.Kind{"AccessDeniedException": "", "ResourceNotFoundException": "", "InternalFailure": remote.Unavailable} {
 		address, _ := answers(t, `{"Errors":[{"SecretId":"p/EXECUTOR_CHECK","ErrorCode":"`+code+`"}]}`)
-		problem(t, open(t, awssm.Options{Endpoint: address, Prefix: "p/"}).Check(t.Context()), kind)
+		remotetest.Problem(t, open(t, awssm.Options{Endpoint: address, Prefix: "p/"}).Check(t.Context()), kind)
 	}
 }

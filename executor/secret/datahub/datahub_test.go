@@ -12,6 +12,7 @@ import (
 
 	"github.com/lockforge/lockforge/executor/gms"
 	"github.com/lockforge/lockforge/executor/internal/gmstest"
+	"github.com/lockforge/lockforge/executor/internal/remotetest"
 	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/secret/datahub"
 	"github.com/lockforge/lockforge/executor/secret/remote"
@@ -33,24 +34,6 @@ func start(t *testing.T, timeout time.Duration) (*gmstest.Running, datahub.Store
 		t.Fatal(err)
 	}
 	return server, datahub.New(client)
-}
-
-// problem fails the test where err is of another kind or shows a value, and
-// returns its text.
-func problem(t *testing.T, err error, kind remote.Kind) string {
-	t.Helper()
-	if remote.KindOf(err) != kind {
-		t.Fatalf("error = %v (%s), want %s", err, remote.KindOf(err), kind)
-	}
-	if err == nil {
-		return ""
-	}
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		if text := fmt.Sprintf("%v %+v %#v", inner, inner, inner); strings.Contains(text, "hunter") {
-			t.Fatalf("the error shows a value: %s", text)
-		}
-	}
-	return err.Error()
 }
 
 func TestValues(t *testing.T) {
@@ -102,7 +85,7 @@ func TestExplainsTheCallerGuard(t *testing.T) {
 	server.Guard(true)
 	_, err := store.Values(t.Context(), []string{"PW"})
 	for name, err := range map[string]error{"values": err, "check": store.Check(t.Context())} {
-		if text := problem(t, err, remote.Denied); !strings.Contains(text, "DATAHUB_SYSTEM_CLIENT_ID") {
+		if text := remotetest.Problem(t, err, remote.Denied); !strings.Contains(text, "DATAHUB_SYSTEM_CLIENT_ID") {
 			t.Errorf("%s: no hint: %s", name, text)
 		}
 	}
@@ -137,7 +120,7 @@ func TestServerOutOfOrder(t *testing.T) {
 			server, store := start(t, timeout)
 			server.Fail(tc.fault)
 			got, err := store.Values(t.Context(), []string{"PW"})
-			problem(t, err, tc.kind)
+			remotetest.Problem(t, err, tc.kind)
 			if len(got) != 0 {
 				t.Errorf("%d values", len(got))
 			}
@@ -157,14 +140,14 @@ func (broken) Secrets(ctx context.Context, _ []string) (map[string]string, error
 
 func TestErrorsThatAreNotTheClients(t *testing.T) {
 	got, err := datahub.New(broken{}).Values(t.Context(), []string{"PW"})
-	problem(t, err, remote.Protocol)
+	remotetest.Problem(t, err, remote.Protocol)
 	if len(got) != 0 {
 		t.Errorf("%d values", len(got))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = datahub.New(broken{}).Values(ctx, []string{"PW"})
-	problem(t, err, remote.Unavailable)
+	remotetest.Problem(t, err, remote.Unavailable)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v", err)
 	}

@@ -17,30 +17,13 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/lockforge/lockforge/executor/internal/remotetest"
 	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/secret/gcpsm"
 	"github.com/lockforge/lockforge/executor/secret/remote"
 )
 
 var _ secret.Store = (*gcpsm.Store)(nil)
-
-// problem fails the test where err is of another kind or shows a value, and
-// returns its text.
-func problem(t *testing.T, err error, kind remote.Kind) string {
-	t.Helper()
-	if remote.KindOf(err) != kind {
-		t.Fatalf("error = %v (%s), want %s", err, remote.KindOf(err), kind)
-	}
-	if err == nil {
-		return ""
-	}
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		if text := fmt.Sprintf("%v %+v %#v", inner, inner, inner); strings.Contains(text, "hunter") {
-			t.Fatalf("the error shows a value: %s", text)
-		}
-	}
-	return err.Error()
-}
 
 func TestValues(t *testing.T) {
 	account(t)
@@ -166,7 +149,7 @@ func TestExplainsWhatDoesNotWork(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &service{fault: func(context.Context, int, string) error { return tc.fault }}
 			got, err := start(t, s, gcpsm.Options{}).Values(t.Context(), []string{"B", "A"})
-			text := problem(t, err, tc.kind)
+			text := remotetest.Problem(t, err, tc.kind)
 			if len(got) != 0 {
 				t.Errorf("%d values", len(got))
 			}
@@ -213,7 +196,7 @@ func TestPartialAnswers(t *testing.T) {
 			store := start(t, s, gcpsm.Options{})
 			s.put("A", "fine")
 			got, err := store.Values(t.Context(), []string{"A", "B"})
-			if text := problem(t, err, tc.kind); !strings.HasPrefix(text, "B: ") {
+			if text := remotetest.Problem(t, err, tc.kind); !strings.HasPrefix(text, "B: ") {
 				t.Errorf("the error does not name B: %s", text)
 			}
 			if diff := cmp.Diff(map[string]string{"A": "fine"}, got); diff != "" {
@@ -228,7 +211,7 @@ func TestHangingServiceIsNotWaitedForForEver(t *testing.T) {
 	s := &service{fault: func(ctx context.Context, _ int, _ string) error { <-ctx.Done(); return ctx.Err() }}
 	started := time.Now()
 	_, err := start(t, s, gcpsm.Options{Timeout: 300 * time.Millisecond, AttemptTimeout: 100 * time.Millisecond}).Values(t.Context(), []string{"PW"})
-	problem(t, err, remote.Unavailable)
+	remotetest.Problem(t, err, remote.Unavailable)
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(started) > 5*time.Second {
 		t.Errorf("error = %v after %s", err, time.Since(started))
 	}
@@ -237,7 +220,7 @@ func TestHangingServiceIsNotWaitedForForEver(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	account(t)
 	store := open(t, gcpsm.Options{Project: "acme-1", TTL: time.Second, Endpoint: "127.0.0.1:1", Backoff: time.Millisecond})
-	problem(t, store.Check(t.Context()), remote.Unavailable)
+	remotetest.Problem(t, store.Check(t.Context()), remote.Unavailable)
 }
 
 func TestCheck(t *testing.T) {
@@ -253,7 +236,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &service{fault: func(context.Context, int, string) error { return tc.fault }}
-			problem(t, start(t, s, gcpsm.Options{Prefix: "team-"}).Check(t.Context()), tc.kind)
+			remotetest.Problem(t, start(t, s, gcpsm.Options{Prefix: "team-"}).Check(t.Context()), tc.kind)
 			if diff := cmp.Diff([]string{"projects/acme-1/secrets/team-EXECUTOR_CHECK/versions/latest"}, s.questions()); diff != "" {
 				t.Errorf("asked (-want +got):\n%s", diff)
 			}
@@ -272,7 +255,7 @@ func TestWithoutCredentials(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
-			problem(t, open(t, gcpsm.Options{Project: "acme-1", TTL: time.Second}).Check(t.Context()), remote.Credentials)
+			remotetest.Problem(t, open(t, gcpsm.Options{Project: "acme-1", TTL: time.Second}).Check(t.Context()), remote.Credentials)
 		})
 	}
 }
