@@ -60,7 +60,7 @@ func (r *run) prepare(ctx context.Context) (*job, error) {
 	for _, name := range resolved.Documents {
 		r.error(fmt.Sprintf("Secret variable ${%s} appears to contain a JSON document while string is expected. If you are using AWS Secret Manager, make sure to pass secret as plain text and not as a key/value pair.", name))
 	}
-	r.facts["secrets"] = secretSources(resolved)
+	r.secrets = resolved.From
 	if err := j.finishRecipe(ctx, p.recipe); err != nil {
 		return nil, err
 	}
@@ -228,14 +228,4 @@ func (j *job) close() {
 	if err := task.Remove(j.places.work); err != nil {
 		j.facts["scratch_left"] = j.places.work
 	}
-}
-
-// secretSources lists the secrets of a run and where each was found, as
-// "NAME@store", separated by commas.
-func secretSources(resolved *secret.Resolved) string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(resolved.From)) {
-		list = append(list, name+"@"+resolved.From[name])
-	}
-	return strings.Join(list, ",")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/lockforge/lockforge/executor/mask"
@@ -61,7 +60,8 @@ type run struct {
 	sink    worker.Sink
 	summary report.Summary
 	facts   map[string]string
-	masker  *mask.Masker // of the run's secrets, once they are known
+	secrets map[string]string // the names of those it was given, and the store of each
+	masker  *mask.Masker      // of the run's secrets, once they are known
 }
 
 func newRun(r *Runner, q queue.Request, s worker.Sink) *run {
@@ -83,17 +83,14 @@ func (r *run) error(text string) {
 
 // failed is the outcome of a run that did not start.
 func (r *run) failed(err error) worker.Outcome {
-	var kinds []string
-	for _, k := range KindsOf(err) {
-		kinds = append(kinds, string(k))
-	}
-	if len(kinds) > 0 {
-		r.facts["refused"] = strings.Join(kinds, ",")
-	}
 	for _, reason := range reasons(err) {
 		r.error(reason.Error())
 	}
-	return r.outcome(worker.StatusFailure, err.Error(), report.Document{}, nil)
+	o := r.outcome(worker.StatusFailure, err.Error(), report.Document{}, nil)
+	for _, k := range KindsOf(err) {
+		o.Refused = append(o.Refused, string(k))
+	}
+	return o
 }
 
 // outcome ends a run. reason is "" for success.
@@ -105,7 +102,7 @@ func (r *run) outcome(status, reason string, d report.Document, logs func(int) s
 		Status: status,
 		Reason: oneLine(r.masker.String(reason)),
 		Report: parts.Fit,
-		Facts:  r.facts,
+		Facts:  r.facts, Secrets: r.secrets,
 	}
 }
 

@@ -30,6 +30,9 @@ func TestChildGetsRecipeAndSecretsOverStdinOnly(t *testing.T) {
 	if o.Status != worker.StatusSuccess || o.Reason != "" || s.starting != 1 || s.pid == 0 || s.start == 0 {
 		t.Fatalf("outcome %+v, sink %+v\n%s", o, s, text(o))
 	}
+	if diff := cmp.Diff(map[string]string{"DB_PASSWORD": "env"}, o.Secrets); diff != "" {
+		t.Errorf("secrets of the outcome (-want +got):\n%s", diff)
+	}
 	report := filepath.Join(f.options.Work, "run-1", "out", "report.json")
 	if got, want := read(t, f.dir+"/args"), "args: --debug ingest run -c - --report-to "+report+"\n"; got != want {
 		t.Errorf("got %swant %s", got, want)
@@ -156,7 +159,7 @@ func TestRefusedRequestsStartNothing(t *testing.T) {
 				kinds[i] = string(k)
 			}
 			slices.Sort(kinds)
-			if o.Status != worker.StatusFailure || o.Facts["refused"] != strings.Join(kinds, ",") {
+			if o.Status != worker.StatusFailure || !slices.Equal(o.Refused, kinds) {
 				t.Errorf("outcome %+v, want refusal for %v", o, kinds)
 			}
 			if report := text(o); !strings.Contains(unwrapped(report), tc.says) || !strings.Contains(report, "Execution finished with errors.") {

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -107,23 +106,19 @@ func (w *watcher) audit(a worker.Audit) error {
 	case worker.AuditOverruled:
 		e = audit.TaskCancelled(subject, "server", "the server has "+a.Facts["server"])
 	case worker.AuditEnded:
-		return w.ended(subject, a.Facts)
+		return w.ended(subject, a)
 	}
 	return w.s.trail.Record(e)
 }
 
 // ended also says which secrets the run was given, and why it was refused.
-func (w *watcher) ended(subject audit.Subject, facts map[string]string) error {
-	if names := facts["secrets"]; names != "" {
-		from := map[string]string{}
-		for _, entry := range strings.Split(names, ",") {
-			name, store, _ := strings.Cut(entry, "@")
-			from[name] = store
-		}
-		w.s.record(audit.SecretResolved(subject, from))
+func (w *watcher) ended(subject audit.Subject, a worker.Audit) error {
+	facts := a.Facts
+	if len(a.Secrets) > 0 {
+		w.s.record(audit.SecretResolved(subject, a.Secrets))
 	}
-	if kinds := facts["refused"]; kinds != "" {
-		w.s.record(audit.TaskRefused(subject, strings.Split(kinds, ","), facts["reason"]))
+	if len(a.Refused) > 0 {
+		w.s.record(audit.TaskRefused(subject, a.Refused, facts["reason"]))
 	}
 	ms, _ := strconv.ParseInt(facts["ms"], 10, 64) // the worker's own; 0 where it is none
 	return w.s.trail.Record(audit.TaskEnded(subject, facts["status"], facts["reason"], time.Duration(ms)*time.Millisecond, facts))

@@ -108,7 +108,9 @@ func (r *run) recordEnded() error {
 	if r.state.Fate != lifecycle.NoFate {
 		facts["why"] = string(r.state.Fate)
 	}
+	entry := Audit{Event: AuditEnded, Facts: facts}
 	if r.outcome != nil {
+		entry.Secrets, entry.Refused = r.outcome.Secrets, r.outcome.Refused
 		for name, value := range r.outcome.Facts {
 			facts[name] = value
 		}
@@ -119,7 +121,7 @@ func (r *run) recordEnded() error {
 	}
 	err := r.recordResult()
 	r.w.o.Observer.Ended(r.brief, r.status, time.Duration(result.DurationMS)*time.Millisecond)
-	r.w.audit(AuditEnded, r, facts)
+	r.w.auditEntry(r, entry)
 	r.w.o.Log.Info("run ended", "run", r.id, "status", r.status, "why", r.state.Fate, "ms", result.DurationMS)
 	return err
 }

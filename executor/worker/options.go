@@ -94,6 +94,9 @@ type Audit struct {
 	Actor string // urn of who asked; "" where unknown
 	// Facts are names, digests and statuses, never a secret's value.
 	Facts map[string]string
+	// Secrets and Refused are those of the run's Outcome, for AuditEnded.
+	Secrets map[string]string
+	Refused []string
 }
 
 // Events of the audit trail.

@@ -117,4 +117,9 @@ type Outcome struct {
 	// Facts are added to the audit record of the run's end: digests and names,
 	// never a secret's value.
 	Facts map[string]string
+	// Secrets are the names of the secrets that the run was given, each with
+	// the id of the store that had it.
+	Secrets map[string]string
+	// Refused are the kinds of reasons for which the request may not run.
+	Refused []string
 }

@@ -256,8 +256,13 @@ func (k *earlyKills) take(id string) bool {
 // audit writes to the audit trail; a run does not fail for what it cannot say
 // there, which the audit package reports by itself.
 func (w *Worker) audit(event string, r *run, facts map[string]string) {
-	if err := w.o.Audit(Audit{Event: event, ID: r.id, Actor: r.brief.Actor, Facts: facts}); err != nil {
-		w.o.Log.Error("writing the audit trail", "event", event, "run", r.id, "error", err)
+	w.auditEntry(r, Audit{Event: event, Facts: facts})
+}
+
+func (w *Worker) auditEntry(r *run, a Audit) {
+	a.ID, a.Actor = r.id, r.brief.Actor
+	if err := w.o.Audit(a); err != nil {
+		w.o.Log.Error("writing the audit trail", "event", a.Event, "run", r.id, "error", err)
 	}
 }
 
