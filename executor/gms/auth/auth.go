@@ -32,6 +32,23 @@ var (
 	ErrUnavailable = errors.New("identity provider unavailable")
 )
 
+// Lasting says that a source always gives the same value, so that who has it
+// need not ask again.
+func Lasting(s Source) bool {
+	_, ok := s.(fixed)
+	return ok
+}
+
+// Fresh is Header for somebody who cannot ask again: a token of an identity
+// provider is a new one, with its whole life before it, as long as the
+// provider can be reached.
+func Fresh(ctx context.Context, s Source) (string, error) {
+	if g, ok := s.(*grant); ok {
+		return g.fresh(ctx)
+	}
+	return s.Header(ctx)
+}
+
 // fixed is a value that never changes.
 type fixed string
 

@@ -50,6 +50,18 @@ type Config struct {
 
 	HTTP *http.Client     // for token endpoints; nil is a plain one
 	Now  func() time.Time // nil is time.Now
+	// Renewed is told of every credential that is got from an identity
+	// provider or found changed in a file, the first included, and of every
+	// one that could not be got: err is ErrUnavailable or ErrRefused. It is
+	// called from many goroutines; nil is nobody.
+	Renewed func(err error)
+}
+
+func (c Config) told() func(error) {
+	if c.Renewed == nil {
+		return func(error) {}
+	}
+	return c.Renewed
 }
 
 // FromConfig returns the source that c describes. A type that is set decides,
@@ -73,9 +85,9 @@ func FromConfig(c Config) (Source, error) {
 		return SystemClient(c.SystemClientID, c.SystemClientSecret)
 	case TypeKubernetes:
 		if c.TokenFile == "" {
-			return TokenFile(ProjectedTokenFile)
+			c.TokenFile = ProjectedTokenFile
 		}
-		return TokenFile(c.TokenFile)
+		return newFile(c), nil
 	case TypeAzure:
 		return azure(c)
 	case TypeOIDC:
@@ -100,7 +112,7 @@ func unnamed(c Config) (Source, error) {
 
 func pat(c Config) (Source, error) {
 	if c.TokenFile != "" {
-		return TokenFile(c.TokenFile)
+		return newFile(c), nil
 	}
 	source, err := Token(c.Token)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 )
 
 // ProjectedTokenFile is where EKS mounts the token of a service account, which
@@ -16,7 +17,15 @@ const ProjectedTokenFile = "/var/run/secrets/eks.amazonaws.com/serviceaccount/to
 
 // file is a token that somebody else keeps up to date. It is read for every
 // header: a mount turns without notice, and reading it is cheap.
-type file struct{ path string }
+type file struct {
+	path    string
+	renewed func(error) // told of every change, and of every failure
+
+	mu   sync.Mutex
+	last string // what it had
+}
+
+func newFile(c Config) *file { return &file{path: c.TokenFile, renewed: c.told()} }
 
 // TokenFile is a bearer token in a file: a mounted secret with a personal
 // access token, or the token of a Kubernetes service account. White space
@@ -26,15 +35,23 @@ func TokenFile(path string) (Source, error) {
 	if path == "" {
 		return nil, fmt.Errorf("%w: the token file has no path", ErrConfig)
 	}
-	return file{path}, nil
+	return newFile(Config{TokenFile: path}), nil
 }
 
-func (f file) Invalidate() {}
+func (*file) Invalidate() {}
 
-func (f file) Header(context.Context) (string, error) {
+func (f *file) Header(context.Context) (string, error) {
 	token, err := readToken(f.path)
 	if err != nil {
+		f.renewed(err)
 		return "", err
+	}
+	f.mu.Lock()
+	changed := token != f.last
+	f.last = token
+	f.mu.Unlock()
+	if changed {
+		f.renewed(nil)
 	}
 	return "Bearer " + token, nil
 }

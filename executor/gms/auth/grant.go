@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,6 +15,12 @@ const (
 	// refreshEarly is how long before its end a token is replaced; upstream's
 	// value. Tokens that live shorter than twice that are replaced at half time.
 	refreshEarly = 5 * time.Minute
+	// refreshAgain is the pause after a renewal that the provider did not
+	// answer, while the token is still good.
+	refreshAgain = 10 * time.Second
+	// freshFor is how old a token may be for Fresh: runs that start together
+	// share one.
+	freshFor = 10 * time.Second
 	// grantTimeout bounds one request to a token endpoint.
 	grantTimeout = 30 * time.Second
 	// longestLife bounds what an endpoint may claim, so that no arithmetic wraps.
@@ -30,16 +37,22 @@ type grant struct {
 	assertion string
 	client    *http.Client
 	now       func() time.Time
+	renewed   func(error) // told of every renewal
 
 	turn chan struct{} // holds one token: who has it may ask the endpoint
 
-	mu      sync.Mutex
-	header  string
-	renewAt time.Time
+	mu   sync.Mutex
+	held held
+}
+
+// held is a token and its times.
+type held struct {
+	header                string // "" is none
+	asked, renewAt, endAt time.Time
 }
 
 func newGrant(endpoint string, form url.Values, c Config) *grant {
-	g := &grant{endpoint: endpoint, form: form, client: endpointClient(c.HTTP), now: c.Now, turn: make(chan struct{}, 1)}
+	g := &grant{endpoint: endpoint, form: form, client: endpointClient(c.HTTP), now: c.Now, renewed: c.told(), turn: make(chan struct{}, 1)}
 	if g.now == nil {
 		g.now = time.Now
 	}
@@ -50,20 +63,31 @@ func newGrant(endpoint string, form url.Values, c Config) *grant {
 func (g *grant) Invalidate() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.header = ""
+	g.held = held{}
 }
 
-func (g *grant) cached() (string, bool) {
+func (g *grant) cached() held {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.header, g.header != "" && g.now().Before(g.renewAt)
+	return g.held
 }
 
-// Header asks the endpoint at most once at a time; who waits meanwhile takes
-// what the other got.
+// Header returns the token until it is time to renew it.
 func (g *grant) Header(ctx context.Context) (string, error) {
-	if header, ok := g.cached(); ok {
-		return header, nil
+	return g.get(ctx, func(h held) bool { return g.now().Before(h.renewAt) })
+}
+
+// fresh returns a token that was just made, where the provider can be reached.
+func (g *grant) fresh(ctx context.Context) (string, error) {
+	return g.get(ctx, func(h held) bool { return g.now().Sub(h.asked) < min(freshFor, h.endAt.Sub(h.asked)/2) })
+}
+
+// get returns the token that is there if it is good enough, else a new one. It
+// asks the endpoint at most once at a time; who waits meanwhile takes what the
+// other got. A token stays in use to its end while the provider is away.
+func (g *grant) get(ctx context.Context, good func(held) bool) (string, error) {
+	if h := g.cached(); h.header != "" && good(h) {
+		return h.header, nil
 	}
 	select {
 	case g.turn <- struct{}{}:
@@ -71,23 +95,40 @@ func (g *grant) Header(ctx context.Context) (string, error) {
 	case <-ctx.Done():
 		return "", fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
-	if header, ok := g.cached(); ok {
-		return header, nil
+	if h := g.cached(); h.header != "" && good(h) {
+		return h.header, nil
 	}
-	form, err := g.signed()
+	h, err := g.renew(ctx)
+	g.renewed(err)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	if errors.Is(err, ErrUnavailable) && g.held.header != "" && now.Before(g.held.endAt) {
+		g.held.renewAt = now.Add(min(refreshAgain, g.held.endAt.Sub(now)))
+		return g.held.header, nil
+	}
 	if err != nil {
 		return "", err
+	}
+	g.held = h
+	return h.header, nil
+}
+
+// renew asks for a new token.
+func (g *grant) renew(ctx context.Context) (held, error) {
+	form, err := g.signed()
+	if err != nil {
+		return held{}, err
 	}
 	asked := g.now()
 	token, life, err := request(ctx, g.client, g.endpoint, form)
 	if err != nil {
-		return "", err
+		return held{}, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.header = "Bearer " + token
-	g.renewAt = asked.Add(life - min(refreshEarly, life/2))
-	return g.header, nil
+	return held{
+		header: "Bearer " + token, asked: asked,
+		renewAt: asked.Add(life - min(refreshEarly, life/2)), endAt: asked.Add(life),
+	}, nil
 }
 
 // signed returns the form with the assertion of this moment.
