@@ -83,7 +83,7 @@ func layoutName(tag string) string {
 func (w *Workspace) sign(ctx context.Context, ref string, r BuildRequest, statements []attest.Statement) error {
 	step := w.Progress.Begin("signing " + ref)
 	err := func() error {
-		target, err := attest.Open(ctx, ref, attest.Options{Insecure: r.Registry.Insecure, Name: r.Manifest.Name})
+		target, err := attest.Open(ctx, ref, attest.Options{Insecure: r.Registry.Insecure, Name: r.Manifest.Name, Patience: attest.SigningPatience})
 		if err != nil {
 			return err
 		}

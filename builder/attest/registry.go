@@ -3,26 +3,24 @@ package attest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/internal/limitio"
+	"github.com/lockforge/lockforge/builder/internal/registry"
 )
 
 // repository keeps signatures beside an image in a registry.
 type repository struct {
-	repo    name.Repository
-	options []remote.Option
+	repo name.Repository
+	link *registry.Link
 }
 
 func openRegistry(ctx context.Context, ref string, o Options) (*Target, error) {
@@ -34,25 +32,21 @@ func openRegistry(ctx context.Context, ref string, o Options) (*Target, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Usage, err, "reading reference %q", ref)
 	}
-	r := repository{repo: parsed.Context(), options: []remote.Option{
-		remote.WithAuthFromKeychain(authn.DefaultKeychain),
-	}}
-	if o.Transport != nil {
-		r.options = append(r.options, remote.WithTransport(o.Transport))
-	}
-	head, err := remote.Get(parsed, r.with(ctx)...)
+	link, err := registry.Connect(registry.Options{Transport: o.Transport, Patience: o.Patience})
 	if err != nil {
-		return nil, networkFault(err, "finding %s", ref)
+		return nil, fault.Wrap(fault.Internal, err, "preparing to read %s", parsed)
+	}
+	r := repository{repo: parsed.Context(), link: link}
+	var head *remote.Descriptor
+	err = link.Insist(ctx, func(with ...remote.Option) (err error) { head, err = remote.Get(parsed, with...); return })
+	if err != nil {
+		return nil, registry.Fault(err, "finding %s", parsed)
 	}
 	if digestOf(head.Manifest) != head.Digest.String() {
 		return nil, fault.New(fault.Integrity, "finding %s: the registry's manifest does not match %s", ref, head.Digest)
 	}
 	subject := ociDescriptor{MediaType: string(head.MediaType), Digest: head.Digest.String(), Size: head.Size}
 	return &Target{place: r, subject: subject, name: parsed.Context().Name()}, nil
-}
-
-func (r repository) with(ctx context.Context) []remote.Option {
-	return append(slices.Clone(r.options), remote.WithContext(ctx))
 }
 
 // tag is where cosign looks: sha256-<hex>.sig and sha256-<hex>.att.
@@ -103,12 +97,13 @@ func (r repository) manifests(ctx context.Context, subject ociDescriptor) ([][]b
 
 // get returns a manifest, or nil where there is none.
 func (r repository) get(ctx context.Context, ref name.Reference) ([]byte, error) {
-	d, err := remote.Get(ref, r.with(ctx)...)
+	var d *remote.Descriptor
+	err := r.link.Insist(ctx, func(with ...remote.Option) (err error) { d, err = remote.Get(ref, with...); return })
 	if missing(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, networkFault(err, "reading %s", ref)
+		return nil, registry.Fault(err, "reading %s", ref)
 	}
 	return d.Manifest, nil
 }
@@ -117,13 +112,16 @@ func (r repository) get(ctx context.Context, ref name.Reference) ([]byte, error)
 // the registry has none, by the tag that the OCI distribution spec falls back
 // to. Some registries list a bundle under its config's type, the empty one.
 func (r repository) referrers(ctx context.Context, subject ociDescriptor) ([]ociDescriptor, error) {
-	index, err := remote.Referrers(r.repo.Digest(subject.Digest), r.with(ctx)...)
+	var raw []byte
+	err := r.link.Insist(ctx, func(with ...remote.Option) error {
+		index, err := remote.Referrers(r.repo.Digest(subject.Digest), with...)
+		if err == nil {
+			raw, err = index.RawManifest()
+		}
+		return err
+	})
 	if err != nil {
-		return nil, networkFault(err, "listing referrers of %s", subject.Digest)
-	}
-	raw, err := index.RawManifest()
-	if err != nil {
-		return nil, networkFault(err, "listing referrers of %s", subject.Digest)
+		return nil, registry.Fault(err, "listing referrers of %s", subject.Digest)
 	}
 	var list layoutIndex
 	if err := json.Unmarshal(raw, &list); err != nil {
@@ -141,18 +139,27 @@ func (r repository) blob(ctx context.Context, d ociDescriptor) ([]byte, error) {
 		return nil, fault.Wrap(fault.Signature, err, "reading signature blob %q", d.Digest)
 	}
 	ref.Repository = r.repo
-	layer, err := remote.Layer(ref, r.with(ctx)...)
-	if err != nil {
-		return nil, networkFault(err, "reading signature blob %s", d.Digest)
+	var content []byte
+	var reading error // the registry has begun to answer
+	err = r.link.Insist(ctx, func(with ...remote.Option) error {
+		reading = nil
+		layer, err := remote.Layer(ref, with...)
+		if err != nil {
+			return err
+		}
+		rc, err := layer.Compressed()
+		if err != nil {
+			return err
+		}
+		defer rc.Close()
+		content, reading = limitio.ReadAll(rc, d.Size)
+		return reading
+	})
+	if reading != nil {
+		return nil, fault.Wrap(fault.Signature, reading, "reading signature blob %s", d.Digest)
 	}
-	rc, err := layer.Compressed()
 	if err != nil {
-		return nil, networkFault(err, "reading signature blob %s", d.Digest)
-	}
-	defer rc.Close()
-	content, err := limitio.ReadAll(rc, d.Size)
-	if err != nil {
-		return nil, fault.Wrap(fault.Signature, err, "reading signature blob %s", d.Digest)
+		return nil, registry.Fault(err, "reading signature blob %s", d.Digest)
 	}
 	return content, nil
 }
@@ -177,8 +184,10 @@ func (r repository) replace(ctx context.Context, subject ociDescriptor, packs []
 	for _, p := range packs {
 		current[p.desc.Digest] = true
 		for _, content := range p.blobs {
-			if err := remote.WriteLayer(r.repo, static.NewLayer(content, types.OCIUncompressedLayer), r.with(ctx)...); err != nil {
-				return networkFault(err, "uploading signatures of %s", subject.Digest)
+			layer := static.NewLayer(content, types.OCIUncompressedLayer)
+			err := r.link.Insist(ctx, func(with ...remote.Option) error { return remote.WriteLayer(r.repo, layer, with...) })
+			if err != nil {
+				return registry.Fault(err, "uploading signatures of %s", subject.Digest)
 			}
 		}
 		refs := []name.Reference{r.repo.Digest(p.desc.Digest)}
@@ -189,13 +198,17 @@ func (r repository) replace(ctx context.Context, subject ociDescriptor, packs []
 			refs = append(refs, r.tag(subject.Digest, ".att"))
 		}
 		for _, ref := range refs {
-			if err := remote.Put(ref, raw{p.raw, mediaManifest}, r.with(ctx)...); err != nil {
-				return networkFault(err, "uploading %s", ref)
+			if err := r.put(ctx, ref, raw{p.raw, mediaManifest}); err != nil {
+				return registry.Fault(err, "uploading %s", ref)
 			}
 		}
 	}
 	stale := slices.DeleteFunc(before, func(d ociDescriptor) bool { return current[d.Digest] })
 	return r.retire(ctx, subject, stale)
+}
+
+func (r repository) put(ctx context.Context, ref name.Reference, m raw) error {
+	return r.link.Insist(ctx, func(with ...remote.Option) error { return remote.Put(ref, m, with...) })
 }
 
 // retire takes superseded manifests out of the list of referrers. Registries
@@ -223,34 +236,22 @@ func (r repository) retire(ctx context.Context, subject ociDescriptor, stale []o
 		if err != nil {
 			return err
 		}
-		if err := remote.Put(tag, raw{updated, mediaIndex}, r.with(ctx)...); err != nil {
-			return networkFault(err, "writing the list of referrers %s", tag)
+		if err := r.put(ctx, tag, raw{updated, mediaIndex}); err != nil {
+			return registry.Fault(err, "writing the list of referrers %s", tag)
 		}
 	}
 	for _, d := range stale {
-		err := remote.Delete(r.repo.Digest(d.Digest), r.with(ctx)...)
+		err := r.link.Insist(ctx, func(with ...remote.Option) error { return remote.Delete(r.repo.Digest(d.Digest), with...) })
 		if err != nil && !missing(err) && !refused(err) {
-			return networkFault(err, "removing the old signature %s", d.Digest)
+			return registry.Fault(err, "removing the old signature %s", d.Digest)
 		}
 	}
 	return nil
 }
 
-func missing(err error) bool { return hasStatus(err, http.StatusNotFound) }
+func missing(err error) bool { return registry.HasStatus(err, http.StatusNotFound) }
 
 // refused reports that the registry does not offer deletion to this user.
 func refused(err error) bool {
-	return hasStatus(err, http.StatusMethodNotAllowed, http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest)
-}
-
-func hasStatus(err error, codes ...int) bool {
-	var e *transport.Error
-	return errors.As(err, &e) && slices.Contains(codes, e.StatusCode)
-}
-
-func networkFault(err error, format string, args ...any) error {
-	if fault.KindOf(err) != fault.Internal {
-		return err
-	}
-	return fault.Wrap(fault.Network, err, format, args...)
+	return registry.HasStatus(err, http.StatusMethodNotAllowed, http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest)
 }

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/internal/registry"
 )
 
 // Options adjust how registries are reached. The zero value is the default:
@@ -19,7 +21,14 @@ type Options struct {
 	// Name is what signatures call an image that is in a layout, which has no
 	// repository name of its own. Default "image".
 	Name string
+	// Patience with a registry that cannot serve now. 0 is none: who verifies
+	// wants an answer. Who signs wants SigningPatience.
+	Patience time.Duration
 }
+
+// SigningPatience is how long a signature waits for its registry: as long as
+// the image that was pushed before it.
+const SigningPatience = registry.DefaultPatience
 
 // Target is an image by digest in the place where its signatures are kept.
 type Target struct {

@@ -16,7 +16,8 @@ type Options struct {
 	Insecure  bool              // plain HTTP for registries off loopback as well
 	Transport http.RoundTripper // nil: go-containerregistry's default
 	Attempts  int               // per request; 0: 3
-	Patience  time.Duration     // with a registry that answers a push that it cannot serve; 0: 3 minutes, negative: none
+	Patience  time.Duration     // with a registry that cannot serve a push now; 0: 3 minutes, negative: none
+	Stall     time.Duration     // how long a request may move no byte; 0: 25 seconds
 }
 
 // Open reads the index, manifests and configs of an image; layers are read

@@ -9,8 +9,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/lockforge/lockforge/builder/fault"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/internal/registry"
 )
 
 // uploads is how many blobs are sent at once.
@@ -31,35 +33,37 @@ func Push(ctx context.Context, img *Image, ref string, o Options) (string, error
 	if d, ok := parsed.(name.Digest); ok && d.DigestStr() != img.Digest() {
 		return "", fault.New(fault.Usage, "pushing %s: the image is %s", ref, img.Digest())
 	}
-	registry, err := newLink(o)
+	to, err := registry.Connect(o.connection())
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, err, "preparing to push %s", parsed)
 	}
 	repo := parsed.Context()
 	contents := img.closure()
-	if err := pushBlobs(ctx, registry, repo, contents); err != nil {
+	if err := pushBlobs(ctx, to, repo, contents); err != nil {
 		return "", err
 	}
 	for _, c := range contents {
 		if !c.manifest {
 			continue
 		}
-		err := registry.insist(ctx, func(p *remote.Pusher) error { return p.Push(ctx, repo.Digest(c.desc.Digest), rawManifest{c}) })
+		err := to.Insist(ctx, func(with ...remote.Option) error {
+			return remote.Push(repo.Digest(c.desc.Digest), rawManifest{c}, with...)
+		})
 		if err != nil {
-			return "", networkFault(err, "pushing manifest %s to %s", c.desc.Digest, repo)
+			return "", registry.Fault(err, "pushing manifest %s to %s", c.desc.Digest, repo)
 		}
 	}
 	if tag, ok := parsed.(name.Tag); ok {
 		root := contents[len(contents)-1]
-		err := registry.insist(ctx, func(p *remote.Pusher) error { return p.Put(ctx, tag, rawManifest{root}) })
+		err := to.Insist(ctx, func(with ...remote.Option) error { return remote.Put(tag, rawManifest{root}, with...) })
 		if err != nil {
-			return "", networkFault(err, "tagging %s", tag)
+			return "", registry.Fault(err, "tagging %s", tag)
 		}
 	}
 	return repo.Digest(img.Digest()).Name(), nil
 }
 
-func pushBlobs(ctx context.Context, registry *link, repo name.Repository, contents []content) error {
+func pushBlobs(ctx context.Context, to *registry.Link, repo name.Repository, contents []content) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(uploads)
 	for _, c := range contents {
@@ -72,12 +76,12 @@ func pushBlobs(ctx context.Context, registry *link, repo name.Repository, conten
 			if err != nil {
 				return fault.Wrap(fault.Internal, err, "pushing blob %s", c.desc.Digest)
 			}
-			err = registry.insist(ctx, func(p *remote.Pusher) error { return p.Upload(ctx, repo, layer) })
+			err = to.Insist(ctx, func(with ...remote.Option) error { return remote.WriteLayer(repo, layer, with...) })
 			if b.err != nil {
 				return b.err
 			}
 			if err != nil {
-				return networkFault(err, "pushing blob %s to %s", c.desc.Digest, repo)
+				return registry.Fault(err, "pushing blob %s to %s", c.desc.Digest, repo)
 			}
 			return nil
 		})

@@ -1,19 +1,17 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
-	"net/http"
-	"net/url"
-	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/internal/registry"
 )
 
 // repository is one repository of a registry.
@@ -25,11 +23,11 @@ type repository struct {
 func (r repository) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 	layer, err := r.puller.Layer(ctx, r.repo.Digest(d.Digest))
 	if err != nil {
-		return nil, networkFault(err, "opening blob %s of %s", d.Digest, r.repo)
+		return nil, registry.Fault(err, "opening blob %s of %s", d.Digest, r.repo)
 	}
 	rc, err := layer.Compressed()
 	if err != nil {
-		return nil, networkFault(err, "opening blob %s of %s", d.Digest, r.repo)
+		return nil, registry.Fault(err, "opening blob %s of %s", d.Digest, r.repo)
 	}
 	return &remoteBlob{rc, d.Digest}, nil
 }
@@ -46,7 +44,7 @@ func (b *remoteBlob) Read(p []byte) (int, error) {
 	if err != nil && err != io.EOF {
 		var reset interface{ Timeout() bool }
 		if errors.As(err, &reset) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = networkFault(err, "reading blob %s", b.digest)
+			err = registry.Fault(err, "reading blob %s", b.digest)
 		}
 	}
 	return n, err
@@ -57,7 +55,7 @@ func (b *remoteBlob) Close() error { return b.rc.Close() }
 func (r repository) manifest(ctx context.Context, d Descriptor) ([]byte, error) {
 	got, err := r.puller.Get(ctx, r.repo.Digest(d.Digest))
 	if err != nil {
-		return nil, networkFault(err, "reading manifest %s of %s", d.Digest, r.repo)
+		return nil, registry.Fault(err, "reading manifest %s of %s", d.Digest, r.repo)
 	}
 	return got.Manifest, nil
 }
@@ -67,13 +65,13 @@ func openRemote(ctx context.Context, ref string, o Options) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	puller, err := remote.NewPuller(remoteOptions(o)...)
+	puller, err := remote.NewPuller(registry.Remote(o.connection())...)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "preparing to read %s", parsed)
 	}
 	got, err := puller.Get(ctx, parsed)
 	if err != nil {
-		return nil, networkFault(err, "reading image %s", parsed)
+		return nil, registry.Fault(err, "reading image %s", parsed)
 	}
 	if len(got.Manifest) > MaxManifestSize {
 		return nil, fault.New(fault.Integrity, "reading image %s: a manifest of %d bytes", parsed, len(got.Manifest))
@@ -113,52 +111,12 @@ func parseReference(ref string, o Options) (name.Reference, error) {
 	return parsed, nil
 }
 
-func remoteOptions(o Options) []remote.Option {
-	attempts := o.Attempts
-	if attempts == 0 {
-		attempts = 3
+// connection says how the registry is talked to.
+func (o Options) connection() registry.Options {
+	return registry.Options{
+		Transport: o.Transport, Attempts: o.Attempts, Stall: o.Stall,
+		Patience: cmp.Or(o.Patience, registry.DefaultPatience),
 	}
-	opts := []remote.Option{
-		remote.WithAuthFromKeychain(authn.DefaultKeychain),
-		remote.WithUserAgent("lockforge"),
-		remote.WithRetryBackoff(remote.Backoff{Duration: 500 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: attempts}),
-	}
-	return append(opts, remote.WithTransport(newGate(o.Transport)))
-}
-
-// networkFault turns what go-containerregistry reports into fault.Network with
-// a hint. Its texts may hold request addresses; queries and passwords in them
-// (signed upload locations, user:password@) are cut out.
-func networkFault(err error, format string, args ...any) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fault.Wrap(fault.Network, err, format, args...)
-	}
-	var status *transport.Error
-	if errors.As(err, &status) {
-		return statusFault(status, format, args...)
-	}
-	var failed *url.Error
-	if errors.As(err, &failed) {
-		err = failed.Err
-	}
-	return fault.Wrap(fault.Network, err, format, args...).
-		Hint("is the registry reachable, and does it speak TLS? `lockforge doctor` tells")
-}
-
-func statusFault(status *transport.Error, format string, args ...any) error {
-	text := http.StatusText(status.StatusCode)
-	for _, d := range status.Errors {
-		// Codes only: messages repeat whatever the server was sent.
-		text += ", " + string(d.Code)
-	}
-	f := fault.Wrap(fault.Network, fault.New(fault.Network, "the registry answered %d %s", status.StatusCode, text), format, args...)
-	switch status.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return f.Hint("log in to the registry (docker login), or ask for the right to read or push there")
-	case http.StatusNotFound:
-		return f.Hint("check the name, the tag and the digest")
-	}
-	return f
 }
 
 // mediaType is the type as go-containerregistry spells it.

@@ -30,8 +30,9 @@ var homes = []home{
 		[]string{"builder/engine"}},
 	// image knows images, and attest what is kept beside one: manifests and tags
 	// of cosign's, referrers, deletions. Calls for that in image would be
-	// attest's storage under another name. No exported API shows its types.
-	{"go-containerregistry", dependency("github.com/google/go-containerregistry"), []string{"builder/image", "builder/attest"}},
+	// attest's storage under another name. No exported API shows its types. How
+	// both talk to registries is in internal/registry.
+	{"go-containerregistry", dependency("github.com/google/go-containerregistry"), []string{"builder/image", "builder/attest", "builder/internal/registry"}},
 	{"OPA", dependency("github.com/open-policy-agent/opa"), []string{"builder/policy"}},
 	{"cosign and sigstore", dependency("github.com/sigstore"), []string{"builder/attest"}},
 	{"SBOM libraries", dependency("github.com/spdx", "github.com/CycloneDX"), []string{"builder/sbom"}},

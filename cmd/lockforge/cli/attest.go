@@ -14,7 +14,7 @@ import (
 
 func (a *app) attestCommand() *cobra.Command {
 	var f signingFlags
-	var o attest.Options
+	o := attest.Options{Patience: attest.SigningPatience}
 	var statement, predicate, kind string
 	cmd := &cobra.Command{
 		Use:   "attest REF",

@@ -11,7 +11,7 @@ import (
 
 func (a *app) signCommand() *cobra.Command {
 	var f signingFlags
-	var o attest.Options
+	o := attest.Options{Patience: attest.SigningPatience}
 	cmd := &cobra.Command{
 		Use:   "sign REF",
 		Short: "Sign an image that is already built",
