@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lockforge/lockforge/executor/audit"
@@ -20,7 +21,9 @@ const firstAnswer = 10 * time.Second
 const noRetries = -1
 
 func (s *Service) openServer(context.Context) (err error) {
-	if s.auth, err = auth.FromConfig(s.config.Auth.Credentials()); err != nil {
+	credentials := s.config.Auth.Credentials()
+	credentials.Renewed = s.renewed
+	if s.auth, err = auth.FromConfig(credentials); err != nil {
 		return fmt.Errorf("%w: %w", ErrAuthentication, err)
 	}
 	o := gms.Options{URL: s.config.GMS.URL, Auth: s.auth, Roots: s.config.GMS.Roots, Timeout: s.config.GMS.Timeout, Retries: noRetries}
@@ -34,6 +37,12 @@ func (s *Service) openServer(context.Context) (err error) {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return nil
+}
+
+// renewed counts what the executor's credentials go through. They are the same
+// for all of its pools.
+func (s *Service) renewed(err error) {
+	s.metrics.Renewal(strings.Join(s.config.Pools, ","), exception(err))
 }
 
 // authenticate asks the server for what every run needs. Only a clear refusal

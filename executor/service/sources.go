@@ -7,6 +7,7 @@ import (
 
 	"github.com/lockforge/lockforge/executor/config"
 	"github.com/lockforge/lockforge/executor/queue/kafka"
+	"github.com/lockforge/lockforge/executor/queue/kafka/msk"
 	"github.com/lockforge/lockforge/executor/queue/poll"
 )
 
@@ -39,6 +40,7 @@ func (s *Service) addKafka() error {
 	source, err := kafka.New(kafka.Options{
 		Brokers: c.Brokers, Topic: c.Topic, Group: c.Group, RegistryURL: c.RegistryURL, Registry: s.gms.HTTP(),
 		Properties: c.Properties, StartAt: c.StartAt, Pools: s.config.Pools, Log: s.log,
+		AWS: new(msk.Chain).Credentials, Read: func(all, ours int) { s.metrics.Events(all, ours) },
 	})
 	if err != nil {
 		return err

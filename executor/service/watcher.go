@@ -2,12 +2,14 @@ package service
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/lockforge/lockforge/executor/audit"
 	"github.com/lockforge/lockforge/executor/gms"
+	"github.com/lockforge/lockforge/executor/gms/auth"
 	"github.com/lockforge/lockforge/executor/queue"
 	"github.com/lockforge/lockforge/executor/trace"
 	"github.com/lockforge/lockforge/executor/worker"
@@ -132,7 +134,14 @@ func exception(err error) string {
 	if kind := gms.KindOf(err); kind != "" {
 		return string(kind)
 	}
-	return "other"
+	switch {
+	case errors.Is(err, auth.ErrUnavailable):
+		return "unavailable"
+	case errors.Is(err, auth.ErrRefused):
+		return "refused"
+	default:
+		return "other"
+	}
 }
 
 // counted is the server as polling sees it, with every question counted.

@@ -40,7 +40,7 @@ var homes = []home{
 	// The executor's adapters: whoever looks for a way out of it finds them all here.
 	{"Kafka's client", dependency("github.com/twmb/franz-go"), []string{"executor/queue/kafka"}},
 	{"Avro", dependency("github.com/twmb/avro"), []string{"executor/queue/kafka"}},
-	{"AWS", dependency("github.com/aws"), []string{"executor/secret/awssm"}},
+	{"AWS", dependency("github.com/aws"), []string{"executor/queue/kafka/msk", "executor/secret/awssm"}},
 	{"Google Cloud", dependency("cloud.google.com", "google.golang.org/api"), []string{"executor/secret/gcpsm"}},
 	{"Prometheus", dependency("github.com/prometheus"), []string{"executor/metrics"}},
 	{"OpenTelemetry", dependency("go.opentelemetry.io"), []string{"executor/trace"}},

@@ -215,3 +215,35 @@ func (w *world) awaitCommitted(o kafka.Options, want map[int32]int64) {
 		return nil
 	})
 }
+
+// TestReadIsTold counts records once each, however often one is tried: all,
+// and those that are requests or signals, of other pools too.
+func TestReadIsTold(t *testing.T) {
+	w := newWorld(t, kafkatest.Shared(t), 1)
+	w.request("ours")
+	theirs := input()
+	theirs["executorId"] = "theirs"
+	w.gms.AddRequest("theirs", theirs)
+	w.gms.Put("urn:li:corpuser:x", "corpUserInfo", map[string]any{"active": true})
+	w.gms.Signal("ours", "KILL", "default")
+	var mu sync.Mutex
+	var all, own, refused int
+	o := w.options()
+	o.Read = func(a, b int) {
+		mu.Lock()
+		defer mu.Unlock()
+		all, own = all+a, own+b
+	}
+	k := &taker{refuse: func(what string) error { // with the lock of the taker held
+		if refused++; what == "ours" && refused < 3 {
+			return errRefused
+		}
+		return nil
+	}}
+	_, stop := w.start(o, k)
+	k.await(t, "ours", "kill ours")
+	stop()
+	if all != 4 || own != 3 {
+		t.Errorf("%d records, %d of them requests and signals; want 4 and 3", all, own)
+	}
+}

@@ -147,8 +147,13 @@ func (l *lane) deliver(ctx context.Context, record *kgo.Record) bool {
 	log := l.source.log.With("topic", record.Topic, "partition", record.Partition, "offset", record.Offset)
 	since := l.source.now()
 	complained := time.Time{}
+	counted := false
 	for pause := backoffMin; ; pause = min(2*pause, backoffMax) {
-		err := l.try(ctx, record)
+		ours, err := l.try(ctx, record)
+		if ours && !counted {
+			counted = true
+			l.source.read(0, 1)
+		}
 		switch {
 		case err == nil:
 			return true
@@ -173,21 +178,22 @@ func (l *lane) deliver(ctx context.Context, record *kgo.Record) bool {
 	}
 }
 
-// try reads a record and hands over what it asks for.
-func (l *lane) try(ctx context.Context, record *kgo.Record) error {
+// try reads a record and hands over what it asks for. ours says that it is a
+// request or a signal, of whatever pool.
+func (l *lane) try(ctx context.Context, record *kgo.Record) (ours bool, err error) {
 	if record.Value == nil {
-		return nil
+		return false, nil
 	}
 	e, err := read(ctx, record.Value, l.source.schemas.schema)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case e.request != nil && l.source.filter.Match(*e.request):
 		e.request.Via = Name
-		return l.handler.Request(ctx, *e.request)
+		err = l.handler.Request(ctx, *e.request)
 	case e.signal != nil && l.source.filter.MatchSignal(*e.signal):
 		e.signal.Via = Name
-		return l.handler.Signal(ctx, *e.signal)
+		err = l.handler.Signal(ctx, *e.signal)
 	}
-	return nil
+	return e.request != nil || e.signal != nil, err
 }

@@ -49,8 +49,12 @@ type Options struct {
 	StartAt string
 	// Pools are the pools to serve; see queue.Filter.
 	Pools []string
-	// AWS gives credentials for the mechanism AWS_MSK_IAM; nil: it is refused.
+	// AWS gives credentials for the mechanism AWS_MSK_IAM, and is asked for
+	// each connection; nil: the mechanism is refused.
 	AWS func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
+	// Read is told of records that were read: all, and those among them that
+	// are requests or signals, of any pool; nil: nobody. It must be quick.
+	Read func(all, ours int)
 	// Log gets what went wrong and was survived; nil: nowhere.
 	Log *slog.Logger
 	// Now is the clock of LastPoll; nil: time.Now.
@@ -98,10 +102,13 @@ func New(o Options) (*Source, error) {
 	s := &Source{
 		topic: set.topic, group: set.group, notes: set.notes, startAt: set.startAt,
 		filter: queue.Filter{Pools: o.Pools}, schemas: registry,
-		log: o.Log, now: o.Now, stale: unknownSchemaFor, batch: maxBatch,
+		log: o.Log, now: o.Now, stale: unknownSchemaFor, batch: maxBatch, read: o.Read,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.read == nil {
+		s.read = func(int, int) {}
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -13,7 +13,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/aws"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -144,13 +143,18 @@ func pem(text, file string) ([]byte, error) {
 	return content, nil
 }
 
+// instead is what to use in place of a mechanism that is not supported.
+const instead = "use SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, OAUTHBEARER or AWS_MSK_IAM, " +
+	"or client certificates with security.protocol=SSL"
+
 // sasl makes the mechanism. User and password are those of sasl.jaas.config
 // where it is given and sasl.username is not.
 func (s *settings) sasl(credentials awsCredentials) (sasl.Mechanism, error) {
 	user, password := s.user, s.password
+	var options map[string]string
 	if s.jaas != "" {
-		options, err := parseJAAS(s.jaas)
-		if err != nil {
+		var err error
+		if options, err = parseJAAS(s.jaas); err != nil {
 			return nil, fmt.Errorf("property sasl.jaas.config: %w", err)
 		}
 		if user == "" {
@@ -160,6 +164,8 @@ func (s *settings) sasl(credentials awsCredentials) (sasl.Mechanism, error) {
 	}
 	mechanism := strings.ToUpper(s.mechanism)
 	switch mechanism {
+	case "AWS_MSK_IAM":
+		return iam(credentials, options)
 	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
 		if user == "" || password == "" {
 			return nil, fmt.Errorf("sasl mechanism %s takes sasl.username and sasl.password, or both in sasl.jaas.config", mechanism)
@@ -174,18 +180,13 @@ func (s *settings) sasl(credentials awsCredentials) (sasl.Mechanism, error) {
 		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism(), nil
 	case "OAUTHBEARER":
 		return s.oidc.mechanism()
-	case "AWS_MSK_IAM":
-		if credentials == nil {
-			return nil, errors.New("sasl mechanism AWS_MSK_IAM needs AWS credentials, which this executor was not given")
-		}
-		return aws.ManagedStreamingIAM(func(ctx context.Context) (aws.Auth, error) {
-			access, secret, token, err := credentials(ctx)
-			return aws.Auth{AccessKey: access, SecretKey: secret, SessionToken: token}, err
-		}), nil
 	case "":
-		return nil, errors.New("security.protocol asks for sasl; sasl.mechanism is missing")
+		return nil, errors.New("security.protocol asks for sasl and sasl.mechanism is missing: " +
+			"Java's and librdkafka's clients mean GSSAPI (Kerberos) by that, which is not supported; " + instead)
+	case "GSSAPI":
+		return nil, errors.New("sasl mechanism GSSAPI (Kerberos) is not supported; " + instead)
 	}
-	return nil, fmt.Errorf("sasl mechanism %.40q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM", s.mechanism)
+	return nil, fmt.Errorf("sasl mechanism %.40q is not supported; %s", s.mechanism, instead)
 }
 
 // fill takes what Java's OAuthBearerLoginModule takes.

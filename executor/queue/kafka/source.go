@@ -55,6 +55,7 @@ type Source struct {
 	now                   func() time.Time
 	stale                 time.Duration // unknownSchemaFor
 	batch                 int           // maxBatch
+	read                  func(all, ours int)
 	connect, consume      []kgo.Opt
 	lastPoll              atomic.Pointer[time.Time]
 	running               atomic.Bool
@@ -123,6 +124,7 @@ func (s *Source) poll(ctx context.Context, client *kgo.Client, lanes *lanes) {
 		if ctx.Err() != nil {
 			return
 		}
+		s.read(fetches.NumRecords(), 0)
 		fetches.EachRecord(func(record *kgo.Record) { lanes.add(record.Partition, entry{record: record}) })
 		for _, err := range fetches.Errors() {
 			if batch, ok := errors.AsType[*kgo.ErrDecompressTooLarge](err.Err); ok {
