@@ -33,14 +33,18 @@ func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 // names that connectors use for the same.
 var importKeys = lazyregexp.New(`^(?:oauth_cb|get_\w+_to_add|\w+_class|\w*class_name|class|module|module_name)$`)
 
-// libraryKeys are settings that make a client library load native code.
-var libraryKeys = []string{"plugin.library.paths", "ssl.engine.location", "ssl.providers", "load_extension", "enable_load_extension", "driver_path"}
+// libraryKeys are settings that make a client library load native code, or
+// fetch code: Informix' driver from a Maven repository, DuckDB's extensions.
+var libraryKeys = []string{
+	"plugin.library.paths", "ssl.engine.location", "ssl.providers", "load_extension", "enable_load_extension", "driver_path", "accept_ibm_jdbc_license",
+	"autoinstall_known_extensions", "autoload_known_extensions", "custom_extension_repository", "autoinstall_extension_repository", "allow_unsigned_extensions", "extension_directory",
+}
 
 // Settings of Spark that bring jars, packages or options of the JVM, and parts
-// of connection strings that load a driver by its path or an extension.
+// of connection strings that load a driver by its path, or an extension.
 var (
 	sparkKeys   = lazyregexp.New(`^spark\.(?:jars|files|submit|(?:driver|executor)\.extra|(?:driver|executor)\.(?:defaultJavaOptions|plugins)|plugins)`)
-	libraryText = lazyregexp.New(`(?i)driver\s*(?:=|%3d)[^;&]*(?:/|%2f)|load_extension\s*(?:=|%3d)`)
+	libraryText = lazyregexp.New(`(?i)driver\s*(?:=|%3d)[^;&]*(?:/|%2f)|(?:load_extension|(?:autoinstall|autoload)_known_extensions|extension_(?:repository|directory)|allow_unsigned_extensions)\s*(?:=|%3d)`)
 )
 
 // walk judges a field, and all below it, by its key. Transformers read no
