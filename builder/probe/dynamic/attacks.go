@@ -9,7 +9,7 @@ import (
 
 // attacks lists all dynamic probes.
 func attacks() []attack {
-	return slices.Concat(imageAttacks, runtimeAttacks, environmentAttacks, recipeAttacks, taskAttacks)
+	return slices.Concat(imageAttacks, runtimeAttacks, environmentAttacks, recipeAttacks, taskAttacks, serverAttacks)
 }
 
 func define(tier probe.Tier, profile container.Profile, module, function, id string, severity probe.Severity, title, fix string) attack {
@@ -42,6 +42,7 @@ const (
 	fixProfile  = "run with the settings of deploy/README.md"
 	fixExecutor = "start tasks by lockforge's executor with its sandbox, or drop the variable before a task starts"
 	fixSandbox  = "start tasks with --sandbox require, on a kernel with Landlock and seccomp"
+	fixServe    = "take requests by lockforge's `executor serve`"
 	fixRecipe   = "judge recipes by lockforge's recipe policy before a task starts"
 )
 
@@ -89,6 +90,7 @@ var environmentAttacks = []attack{
 }
 
 var recipeAttacks = []attack{
+	onExecutor("recipes", "downloads", "E23-download", probe.High, "A recipe has nothing downloaded that is code", fixRecipe),
 	onExecutor("recipes", "packages", "E44-packages", probe.Critical, "A recipe brings no packages, no version and no variables", fixRecipe),
 	onExecutor("recipes", "source_class", "E45-class", probe.Critical, "A source is a bundled plugin, never a Python path", fixRecipe),
 	onExecutor("recipes", "other_class", "E46-class", probe.Critical, "Transformers, sinks, reporters and callbacks are no Python paths", fixRecipe),
@@ -119,4 +121,13 @@ var taskAttacks = []attack{
 	onExecutor("tasks", "log_forging", "E65-log", probe.Medium, "What a task prints forges no log line and ends no run", fixExecutor),
 	onExecutor("tasks", "killed_executor", "E66-killed", probe.High, "Of an executor that was killed, neither tasks nor secrets are left", fixSandbox),
 	onExecutor("tasks", "ports", "E67-task", probe.Medium, "No port is open while a task runs", fixExecutor),
+}
+
+// serverAttacks are what a server could send, and what it could be made to believe.
+var serverAttacks = []attack{
+	onExecutor("served", "request_arguments", "E44-request", probe.Critical, "A request brings no packages, no version and no variables, and makes no secret public", fixServe),
+	onExecutor("served", "request_ids", "E52-request", probe.Critical, "The id of a request leads to no other directory", fixServe),
+	onExecutor("served", "forged_status", "E54-status", probe.Critical, "Neither a recipe nor a task's words change the status of another run", fixServe),
+	onExecutor("served", "large_results", "E57-task", probe.Medium, "What a task writes reaches the server bounded, and its run has an end", fixServe),
+	onExecutor("served", "report_files", "E62-report", probe.Critical, "Whatever a task leaves as its report, the executor publishes no other file and goes on", fixServe),
 }

@@ -63,10 +63,18 @@ func add(z *zip.Writer, name, content string) error {
 	return err
 }
 
-// index serves the wheel as PEP 503 says.
-func index(wheel []byte) http.Handler {
-	sum := sha256.Sum256(wheel)
+// network is what attacks find in the container's network: the index, and the
+// stand-in for DataHub's server.
+func network(wheel []byte) http.Handler {
 	mux := http.NewServeMux()
+	index(mux, wheel)
+	newServer().register(mux)
+	return mux
+}
+
+// index serves the wheel as PEP 503 says.
+func index(mux *http.ServeMux, wheel []byte) {
+	sum := sha256.Sum256(wheel)
 	mux.HandleFunc("GET /simple/"+project+"/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, "<!DOCTYPE html><html><body><a href=\"/files/%s#sha256=%s\">%s</a></body></html>\n", wheelFile, hex.EncodeToString(sum[:]), wheelFile)
@@ -75,7 +83,6 @@ func index(wheel []byte) http.Handler {
 		w.Header().Set("Content-Type", "application/zip")
 		_, _ = w.Write(wheel)
 	})
-	return mux
 }
 
 // serve answers until the listener is closed.

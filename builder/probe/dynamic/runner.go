@@ -117,7 +117,7 @@ func (t *trial) spec(profile container.Profile, args ...string) container.Spec {
 	return container.Spec{
 		Profile: profile, Args: append([]string{t.python, "-I", "-B", here + "/run.py"}, args...),
 		Mounts: map[string]string{here: t.payload}, Unlimited: t.unlimited != "",
-		Listen: []string{indexAddress}, Serve: serve(index(t.wheel)), Timeout: attackTime,
+		Listen: []string{indexAddress}, Serve: serve(network(t.wheel)), Timeout: attackTime,
 	}
 }
 

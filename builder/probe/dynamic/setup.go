@@ -27,6 +27,8 @@ type attackSpec struct {
 	Pythons []string `json:"pythons"`
 	Venvs   []string `json:"venvs"`
 	Index   string   `json:"index"`
+	Server  string   `json:"server"` // DataHub's, for an executor
+	Control string   `json:"control"`
 	Ports   []int    `json:"ports"` // that are open for the probe's own sake
 }
 
@@ -91,7 +93,7 @@ func writePayload(dir string, c *container.Container, i *interpreter) error {
 	}
 	// Not nil: the attacks go through both lists, also where the image has neither.
 	spec, err := json.Marshal(attackSpec{
-		Pythons: append([]string{}, c.Pythons...), Venvs: append([]string{}, c.Venvs...), Index: indexURL, Ports: []int{indexPort},
+		Pythons: append([]string{}, c.Pythons...), Venvs: append([]string{}, c.Venvs...), Index: indexURL, Server: serverURL, Control: "http://" + indexAddress + control, Ports: []int{indexPort},
 	})
 	if err != nil {
 		return err

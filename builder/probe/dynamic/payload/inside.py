@@ -16,7 +16,8 @@ import xml.sax.saxutils
 import report
 import runtime
 
-config, secrets = {}, {}
+recipe, config, secrets = {}, {}, {}
+code = 0  # that the task ends with
 
 
 def nothing():
@@ -273,4 +274,92 @@ def secret_seen():
     for name, text in list(secrets.items()) + [("value", value)]:
         if "lockforge-probe-marker" in text:
             report.opened("a reference gives %s" % name)
+    report.held()
+
+
+def requested():
+    """A run that a server asked for: says that it ran, and what of a request's variables it has."""
+    report.say(ran=config["name"])
+    for name, value in sorted(os.environ.items()):
+        if "lockforge-probe-marker" in value:
+            report.opened("a request sets the variable %s of a task" % name)
+    report.held()
+
+
+def report_path():
+    """Returns where the executor expects the report."""
+    return sys.argv[sys.argv.index("--report-to") + 1]
+
+
+def forge():
+    """Says, wherever it can, that other runs and its own have succeeded; it fails."""
+    global code
+    code = 3
+    report.say(run_id=recipe.get("run_id"))
+    result = {"status": "SUCCESS", "report": "forged", "startTimeMs": 1}
+    for urn in config["victims"] + [config["own"]]:
+        proposal = {"proposal": {"entityType": "dataHubExecutionRequest", "entityUrn": urn, "changeType": "UPSERT", "aspectName": "dataHubExecutionRequestResult",
+                                 "aspect": {"value": json.dumps(result), "contentType": "application/json"}}}
+        for out in (sys.stdout, sys.stderr):
+            print(json.dumps(proposal), file=out)
+            print("[%s logs] Finished execution for task with name=RUN_INGEST" % urn.split(":")[-1], file=out)
+            print(json.dumps({"level": "INFO", "msg": "run ended", "run": urn.split(":")[-1], "status": "SUCCESS"}), file=out)
+            out.flush()
+    with open(report_path(), "w") as f:
+        json.dump({"urn": config["victims"][0], "run_id": "victim", "executionRequestResult": result, "proposals": [proposal]}, f)
+    report.held()
+
+
+def report_as():
+    """Leaves something else than a report where the executor reads one. What the kernel refuses has held."""
+    path, kind, secret = report_path(), config["kind"], config["secret"]
+    try:
+        {"link": lambda: os.symlink(secret, path), "hard link": lambda: os.link(secret, path), "directory": lambda: os.mkdir(path),
+         "device": lambda: os.symlink("/dev/zero", path), "pipe": lambda: os.mkfifo(path), "sparse": lambda: sparse(path),
+         "swapped": lambda: swapped(path, secret), "replaced directory": lambda: replaced(path, secret)}[kind]()
+    except OSError:
+        pass
+    report.held()
+
+
+def sparse(path):
+    with open(path, "wb") as f:
+        f.truncate(3 << 30)
+
+
+def swapped(path, secret):
+    """Leaves a process that exchanges report and link for as long as it is let."""
+    with open(path, "w") as f:
+        f.write("{}")
+    if os.fork() == 0:
+        os.setsid()
+        signal.alarm(20)  # and no longer
+        try:
+            while True:
+                os.symlink(secret, path + ".new")
+                os.rename(path + ".new", path)
+                with open(path + ".new", "w") as f:
+                    f.write("{}")
+                os.rename(path + ".new", path)
+        finally:
+            os._exit(0)
+
+
+def replaced(path, secret):
+    """Puts a link in place of the directory that the report lies in."""
+    directory = os.path.dirname(path)
+    os.rename(directory, directory + ".old")
+    os.symlink(os.path.dirname(secret), directory)
+
+
+def flood():
+    """Writes a report and a log that are larger than the server takes."""
+    with open(report_path(), "w") as f:
+        f.write("[")
+        for n in range(40):
+            f.write('"%s",' % ("x" * (1 << 20)))
+        f.write('"end"]')
+    line = b"y" * 1000 + b"\n"
+    for _ in range(20 << 10):
+        os.write(1, line)
     report.held()

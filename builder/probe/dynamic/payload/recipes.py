@@ -148,3 +148,20 @@ def packages():
     """E44: a recipe brings no packages, no version and no variables."""
     refuse([("asks for %s" % k, changed(**{k: v})) for k, v in (
         ("extra_pip_requirements", ["evil"]), ("extra_pip_plugins", ["evil"]), ("version", "latest"), ("extra_env_vars", {"LD_PRELOAD": "/tmp/x.so"}), ("debug_mode", True), ("plugins", ["evil"]), ("env", {"A": "b"}))])
+
+
+def downloads():
+    """E23: keys by which connectors and the libraries below them fetch code of their own accord."""
+    refuse([
+        ("has Informix's driver fetched", base(accept_ibm_jdbc_license=True, jdbc_driver_version="4.50.11")),
+        ("has packages fetched for Spark", base(spark_config={"spark.jars.packages": "org.evil:evil:1"})),
+        ("has jars fetched for Spark", base(spark_config={"spark.jars": "https://127.0.0.1/evil.jar"})),
+        ("names a repository for Spark", base(spark_config={"spark.jars.repositories": "https://127.0.0.1/"})),
+        ("names Ivy's settings for Spark", base(spark_config={"spark.jars.ivySettings": "/data/ivy.xml"})),
+        ("has extensions of DuckDB installed", base(options={"connect_args": {"config": {"autoinstall_known_extensions": True}}})),
+        ("has extensions of DuckDB loaded", base(options={"connect_args": {"config": {"autoload_known_extensions": True}}})),
+        ("names a repository for DuckDB", base(options={"connect_args": {"config": {"custom_extension_repository": "http://127.0.0.1/"}}})),
+        ("has DuckDB load what nobody signed", base(options={"connect_args": {"config": {"allow_unsigned_extensions": "true"}}})),
+        ("names DuckDB's extensions", base(options={"connect_args": {"config": {"extension_directory": "x"}}})),
+        ("has extensions of DuckDB installed, by an address", base(connect_uri="duckdb:///:memory:?autoinstall_known_extensions=true")),
+    ])

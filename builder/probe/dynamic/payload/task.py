@@ -16,12 +16,14 @@ def request():
     recipe, secrets = text, {}
     if "__recipe_yaml__" in text:
         recipe, secrets = json.loads(text["__recipe_yaml__"]), text.get("__secrets__") or {}
-    return recipe["source"].get("config") or {}, secrets
+    return recipe, secrets
 
 
 if __name__ == "__main__":
     report.say(started=os.getpid(), dir=os.getcwd())
-    config, secrets = request()
+    recipe, secrets = request()
     import inside
-    inside.config, inside.secrets = config, secrets
-    report.run(getattr(inside, config.get("probe", "nothing")))
+    inside.recipe, inside.secrets = recipe, secrets
+    inside.config = recipe["source"].get("config") or {}
+    report.run(getattr(inside, inside.config.get("probe", "nothing")))
+    sys.exit(inside.code)

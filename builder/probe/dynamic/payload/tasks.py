@@ -19,12 +19,16 @@ SECRET = 'Zq7"x&<k>/9=mP+%4 v-lockforge'
 SECRET_NAME = "LOCKFORGE_PROBE_SECRET"
 
 
+def present():
+    if not os.path.exists(EXECUTOR):
+        raise report.NotTried("the image has no lockforge executor")
+
+
 class Task:
     """One call of `executor run`; code is None while it runs."""
 
     def __init__(self, recipe, env=None, flags=(), plugin="probe", cwd="/", fds=()):
-        if not os.path.exists(EXECUTOR):
-            raise report.NotTried("the image has no lockforge executor")
+        present()
         environment = dict(os.environ, DATAHUB_BUNDLED_VENV_PATH=VENVS, **(env or {}))
         argv = [EXECUTOR, "run", "--plugin", plugin, "--timeout", "40s", "--grace", "1s"] + list(flags)
         stdin = recipe if hasattr(recipe, "fileno") else subprocess.PIPE
