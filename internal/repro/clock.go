@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,14 +9,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/lockforge/lockforge/internal/wrongclock"
 )
 
 // shifted builds with a tool whose clock is wrong, its engine and the program
 // inside the steps included. The kernel's clock, which dates what nobody dates,
-// and Python's stay: a static Go program asks no library that could be replaced,
-// so the shift is compiled in.
+// and Python's stay.
 func shifted(by time.Duration) func(*matrix, context.Context, site) (string, error) {
 	return func(m *matrix, ctx context.Context, s site) (string, error) {
 		tree := s.path("tree")
@@ -51,51 +50,13 @@ func shifted(by time.Duration) func(*matrix, context.Context, site) (string, err
 	}
 }
 
-// clockSource makes the shift a variable that the linker sets, so that all
-// shifts share what is compiled.
-const clockSource = `package time
-
-var lockforgeShift string // seconds, in decimal
-
-func shiftSeconds() (n int64) {
-	digits, sign := lockforgeShift, int64(1)
-	if digits != "" && digits[0] == '-' {
-		digits, sign = digits[1:], -1
-	}
-	for _, d := range []byte(digits) {
-		n = n*10 + int64(d-'0')
-	}
-	return n * sign
-}
-`
-
 // wrongClock returns the arguments of compile that shift time.Now.
 func (m *matrix) wrongClock(ctx context.Context, by time.Duration) ([]string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
-	if err != nil {
-		return nil, err
+	overlay, err := wrongclock.Overlay(ctx, filepath.Join(m.work, "clock"))
+	if errors.Is(err, wrongclock.ErrUnknownGo) {
+		return nil, notRun{err.Error()}
 	}
-	const read = "sec, nsec, mono := runtimeNow()\n"
-	dir := filepath.Join(strings.TrimSpace(string(out)), "src", "time")
-	source, err := os.ReadFile(filepath.Join(dir, "time.go"))
-	if err != nil {
-		return nil, err
-	}
-	now := strings.Index(string(source), "\nfunc Now() Time {")
-	if now < 0 || !strings.Contains(string(source)[now:], read) {
-		return nil, notRun{"this Go reads its clock in a way that is not known here"}
-	}
-	text := string(source)[:now] + strings.Replace(string(source)[now:], read, read+"\tsec += shiftSeconds()\n", 1)
-	mine := filepath.Join(m.work, "clock")
-	replace := map[string]string{filepath.Join(dir, "time.go"): filepath.Join(mine, "time.go"), filepath.Join(dir, "lockforge.go"): filepath.Join(mine, "shift.go")}
-	overlay, err := json.Marshal(map[string]any{"Replace": replace})
-	if err == nil {
-		err = os.MkdirAll(mine, 0o755)
-	}
-	for name, content := range map[string]string{"time.go": text, "shift.go": clockSource, "overlay.json": string(overlay)} {
-		err = errors.Join(err, os.WriteFile(filepath.Join(mine, name), []byte(content), 0o644))
-	}
-	return []string{"-overlay=" + filepath.Join(mine, "overlay.json"), fmt.Sprintf("-X time.lockforgeShift=%d", int64(by/time.Second))}, err
+	return []string{overlay, wrongclock.Linked(by)}, err
 }
 
 // readClock makes sure that programs built this way are wrong about the time.
