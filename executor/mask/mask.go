@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // MinLength is the length in bytes below which a value is not masked, as
@@ -32,6 +33,11 @@ type Masker struct {
 	markers  [][]byte // by index of the secret
 	unmasked []string
 	spare    sync.Pool // of *Writer, for Bytes
+
+	secrets map[string]string
+	also    []func(string) string
+	// latest is the one that knows the most, for it and all before it.
+	latest *atomic.Pointer[Masker]
 }
 
 // New makes a Masker of the values of secrets, by name. Each function in also
@@ -39,7 +45,8 @@ type Masker struct {
 // the same stream makes of it. It fails with ErrTooLarge, or where no marker
 // can be found; a run must not start then.
 func New(secrets map[string]string, also ...func(string) string) (*Masker, error) {
-	m := &Masker{}
+	m := &Masker{secrets: maps.Clone(secrets), also: also, latest: &atomic.Pointer[Masker]{}}
+	m.latest.Store(m)
 	names := slices.Sorted(maps.Keys(secrets))
 	var patterns []pattern
 	size := 0
@@ -67,12 +74,30 @@ func New(secrets map[string]string, also ...func(string) string) (*Masker, error
 	return m, nil
 }
 
+// Learn adds secrets, such as a renewed token, or replaces values by name. All
+// writers know them from their next write on, with what they hold back: call it
+// before the run can know of them. It fails as New does, and changes nothing
+// then. Calls must not overlap.
+func (m *Masker) Learn(secrets map[string]string) error {
+	all := map[string]string{}
+	maps.Copy(all, m.latest.Load().secrets)
+	maps.Copy(all, secrets)
+	next, err := New(all, m.also...)
+	if err != nil {
+		return err
+	}
+	next.latest = m.latest
+	m.latest.Store(next)
+	return nil
+}
+
 // Unmasked returns the names, sorted, of the secrets that are not masked: too
 // short, or an everyday word.
 func (m *Masker) Unmasked() []string { return slices.Clone(m.unmasked) }
 
 // Writer returns a writer that masks what goes through it to w.
 func (m *Masker) Writer(w io.Writer) *Writer {
+	m = m.latest.Load()
 	return &Writer{
 		m:     m,
 		out:   w,
@@ -83,6 +108,7 @@ func (m *Masker) Writer(w io.Writer) *Writer {
 
 // Bytes returns b masked.
 func (m *Masker) Bytes(b []byte) []byte {
+	m = m.latest.Load()
 	w, ok := m.spare.Get().(*Writer)
 	if !ok {
 		w = m.Writer(nil)

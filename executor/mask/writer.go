@@ -3,6 +3,7 @@ package mask
 import (
 	"errors"
 	"io"
+	"slices"
 )
 
 // window is how many bytes are looked at together, beside those held back.
@@ -43,6 +44,9 @@ func (w *Writer) reset(out io.Writer) {
 // Write masks p. It fails with the first error of the underlying writer, and
 // from then on; what could not be masked is never written.
 func (w *Writer) Write(p []byte) (int, error) {
+	if latest := w.m.latest.Load(); latest != w.m && w.err == nil {
+		w.use(latest)
+	}
 	total := len(p)
 	for len(p) > 0 && w.err == nil {
 		n := min(len(p), window, cap(w.buf)-len(w.buf))
@@ -56,6 +60,18 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	return total, nil
+}
+
+// use goes on with another Masker. What is held back is looked at again, for
+// with what follows it may become one of the secrets that are new.
+func (w *Writer) use(m *Masker) {
+	// The beginning of such a match is out, so that it cannot be found again.
+	w.matches = slices.DeleteFunc(w.matches, func(m match) bool { return !m.announced })
+	w.m, w.node, w.pos, w.entered = m, 0, 0, 0
+	if room := m.a.longest + window; cap(w.buf) < room {
+		w.buf = append(make([]byte, 0, room), w.buf...)
+	}
+	w.scan()
 }
 
 // Close writes the bytes held back. It does not close the underlying writer.
