@@ -128,6 +128,9 @@ func (a *applier) grants() []grant {
 	for _, path := range a.Write {
 		grants = append(grants, grant{path: path, rights: readRights | writeRights, must: true})
 	}
+	for _, path := range a.Show {
+		grants = append(grants, grant{path: path, rights: readRights, must: true})
+	}
 	executable := a.Exec
 	if executable == nil {
 		executable = defaultExec

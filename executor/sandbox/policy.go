@@ -69,6 +69,9 @@ type Policy struct {
 	// Hide takes paths out of Read. Landlock only adds: what appears later in
 	// a directory above a hidden path can't be read either.
 	Hide []string `json:"hide,omitempty"`
+	// Show lists directories that may be read, though not written, whatever
+	// Read and Hide say. Each must exist.
+	Show []string `json:"show,omitempty"`
 	// Exec lists what may be executed beside the program itself; nil is the
 	// directories of the system and /opt. What does not exist is left out.
 	Exec []string `json:"exec"`
@@ -131,7 +134,7 @@ func (p *Policy) Validate() error {
 			problems = append(problems, fmt.Errorf("control %s: mode %q is none of require, prefer, off", c, mode))
 		}
 	}
-	for _, path := range slices.Concat(p.Write, p.Read, p.Hide, p.Exec) {
+	for _, path := range slices.Concat(p.Write, p.Read, p.Hide, p.Show, p.Exec) {
 		if !filepath.IsAbs(path) {
 			problems = append(problems, fmt.Errorf("path %q is not absolute", path))
 		}

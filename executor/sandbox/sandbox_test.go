@@ -112,7 +112,7 @@ func TestReadingIsLimitedToWhatIsShown(t *testing.T) {
 	if err := os.Symlink("secrets", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	script := fmt.Sprintf("cd %s; cat open/file; cat secrets/token; ls secrets", dir)
+	script := fmt.Sprintf("cd %s; cat open/file; cat secrets/token; (echo x >secrets/written); ls secrets", dir)
 	for _, tc := range []struct {
 		name   string
 		change func(*sandbox.Policy)
@@ -121,6 +121,9 @@ func TestReadingIsLimitedToWhatIsShown(t *testing.T) {
 		{"everything", func(*sandbox.Policy) {}, []string{"open/file", "secrets/token", "token"}},
 		{"hidden", func(p *sandbox.Policy) { p.Hide = []string{filepath.Join(dir, "secrets")} }, []string{"open/file"}},
 		{"hidden by its link", func(p *sandbox.Policy) { p.Hide = []string{filepath.Join(dir, "link")} }, []string{"open/file"}},
+		{"shown in what is hidden", func(p *sandbox.Policy) {
+			p.Hide, p.Show = []string{dir}, []string{filepath.Join(dir, "secrets")}
+		}, []string{"secrets/token", "token"}},
 		{"only some", func(p *sandbox.Policy) { p.Read = []string{filepath.Join(dir, "open")} }, []string{"open/file"}},
 		{"nothing", func(p *sandbox.Policy) { p.Read = []string{} }, nil},
 	} {
