@@ -95,7 +95,7 @@ func (p Process) child(ctx context.Context, o runOptions) (ingestion.Child, erro
 		return child, err
 	}
 	child.Secrets = resolved.Values
-	with, own, err := p.server().AddSink(ctx, child.Recipe, child.Venv)
+	with, own, err := p.server().AddSink(ctx, child.Recipe, "")
 	child.Recipe = with
 	maps.Copy(child.Secrets, own)
 	return child, err

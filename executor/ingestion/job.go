@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type job struct {
 	*run
 	child  Child
 	places places
+	token  *token // nil: the run has none, or keeps that of its start
 	log    *logs.Log
 	spec   task.Spec
 	// written is when the child last wrote something, in Unix nanoseconds.
@@ -82,17 +84,47 @@ func (j *job) finishRecipe(ctx context.Context, judged *recipe.Recipe) error {
 		return err
 	}
 	if !j.child.Test {
-		var own map[string]string
-		if r, own, err = j.o.GMS.AddSink(ctx, r, j.child.Venv); err != nil {
+		if r, err = j.addSink(ctx, r); err != nil {
 			return err
 		}
-		j.child.Secrets = maps.Clone(j.child.Secrets)
-		maps.Copy(j.child.Secrets, own)
 	}
 	j.child.Recipe = r
 	digest := sha256.Sum256(r.Canonical())
 	j.facts["recipe"] = "sha256:" + hex.EncodeToString(digest[:])
 	return nil
+}
+
+// addSink gives the run what it needs to write to the executor's server.
+func (j *job) addSink(ctx context.Context, r *recipe.Recipe) (*recipe.Recipe, error) {
+	g, file := j.o.GMS, ""
+	switch {
+	case g.renewed(r, j.child.Venv):
+		file = placesOf(&j.o, j.request.ID).token()
+		j.token = &token{path: file, header: g.Authorization}
+		if _, err := j.token.get(ctx); err != nil {
+			return nil, noToken(err)
+		}
+	case g != nil && g.Fresh != nil && !r.Has("sink"):
+		j.info(fmt.Sprintf("DataHub CLI %s takes no new token while it runs, which needs %s: the run has the one of its start", j.child.Venv.Release, releaseTokenFile))
+	}
+	r, own, err := g.AddSink(ctx, r, file)
+	if err != nil {
+		return nil, err
+	}
+	j.child.Secrets = maps.Clone(j.child.Secrets)
+	maps.Copy(j.child.Secrets, own)
+	return r, nil
+}
+
+// openLog opens the log, in which nothing of what the run is given is readable.
+func (j *job) openLog(o logs.Options) (err error) {
+	hidden := maps.Clone(j.child.Secrets)
+	if hidden == nil {
+		hidden = map[string]string{}
+	}
+	maps.Copy(hidden, j.token.secrets())
+	j.log, j.masker, err = OpenLog(o, hidden)
+	return err
 }
 
 // open makes the directories and the log. From here on everything is masked.
@@ -110,11 +142,16 @@ func (j *job) open() error {
 	if j.o.Echo != nil {
 		options.Echo, options.EchoPrefix = j.o.Echo, "["+j.request.ID+" logs] "
 	}
-	j.log, j.masker, err = OpenLog(options, j.child.Secrets)
+	err = j.openLog(options)
 	if kinds := KindsOf(err); slices.Equal(kinds, []Kind{Local}) { // no file, no reason not to run
 		j.error("The whole log is not kept on disk: " + err.Error())
 		options.Path = ""
-		j.log, j.masker, err = OpenLog(options, j.child.Secrets)
+		err = j.openLog(options)
+	}
+	if err == nil && j.token != nil {
+		if err = j.token.open(); err != nil {
+			_ = j.log.Close()
+		}
 	}
 	if err != nil {
 		_ = task.Remove(places.work)
@@ -151,6 +188,9 @@ func (j *job) controls(memory sandbox.Bytes) *sandbox.Policy {
 	p := *j.o.Sandbox
 	p.Write = slices.Concat(p.Write, j.places.writable())
 	p.Hide = slices.Concat(p.Hide, []string{j.o.Work})
+	if j.token != nil {
+		p.Show = slices.Concat(p.Show, []string{filepath.Dir(j.token.path)})
+	}
 	if j.o.Logs.Dir != "" {
 		p.Hide = append(p.Hide, j.o.Logs.Dir)
 	}
@@ -187,7 +227,15 @@ func (j *job) execute(ctx context.Context) worker.Outcome {
 	if err := j.sink.Starting(); err != nil {
 		return j.failed(&Error{Kind: Local, Err: fmt.Errorf("recording the start: %w", err)})
 	}
+	renewed := func() {}
+	if j.token != nil {
+		renewed = j.token.keep(ctx, j.masker)
+	}
 	end := task.Run(ctx, j.spec)
+	renewed()
+	if j.token != nil && j.token.trouble != nil {
+		j.error("The run's token could not be renewed, at times at least: " + j.token.trouble.Error())
+	}
 	if err := j.log.Close(); err != nil {
 		j.error("The whole log is not kept on disk: " + err.Error())
 	}

@@ -84,16 +84,13 @@ func TestRealCLIUsesTheDefaultSink(t *testing.T) {
 	}{
 		"bearer token":  {ingestion.GMS{Authorization: header("Bearer " + token)}, "Bearer " + token},
 		"system client": {ingestion.GMS{Authorization: header("Basic __datahub_system:" + token)}, "Basic __datahub_system:" + token},
-		"token file":    {ingestion.GMS{TokenFile: filepath.Join(t.TempDir(), "token")}, "Bearer " + token},
+		"short-lived":   {ingestion.GMS{Authorization: header("Bearer " + token), Fresh: header("unused")}, "Bearer " + token},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := real(t)
 			server := gmstest.Start(t, gmstest.Options{Credentials: []string{tc.want}, Base: "/gms"})
 			tc.gms.URL = server.URL()
 			f.options.GMS = &tc.gms
-			if tc.gms.TokenFile != "" {
-				must(t, os.WriteFile(tc.gms.TokenFile, []byte(token+"\n"), 0o600))
-			}
 			q := ingest("run-1", "recipe", f.fileRecipe(""))
 			q.IngestionSource = "urn:li:dataHubIngestionSource:x"
 			o, _ := f.run(q)

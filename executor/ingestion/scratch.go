@@ -15,6 +15,8 @@ import (
 const (
 	outName       = "out"         // below Work: what the child leaves for the executor
 	reportName    = "report.json" // in outName
+	tokenDir      = "credential"  // below Work: what the child only reads
+	tokenFileName = "token"       // in tokenDir
 	logsName      = "executor-logs"
 	logName       = "ingestion-logs.log"
 	artifactsName = "artifacts"
@@ -29,7 +31,15 @@ type places struct {
 	artifacts string // the child writes there, and it stays; "" without Logs.Dir
 }
 
+// placesOf are the directories of a run that are gone with it.
+func placesOf(o *Options, id string) places {
+	work := filepath.Join(o.Work, id)
+	return places{work: work, out: filepath.Join(work, outName)}
+}
+
 func (p places) report() string { return filepath.Join(p.out, reportName) }
+
+func (p places) token() string { return filepath.Join(p.work, tokenDir, tokenFileName) }
 
 // writable are the directories that the child may write besides its own.
 func (p places) writable() []string {
@@ -63,8 +73,7 @@ func private(dir string) error {
 // nothing stays but its artifacts. lost says why the run has no log on disk,
 // which is no reason not to run.
 func makePlaces(o *Options, id string) (p places, lost, err error) {
-	p = places{work: filepath.Join(o.Work, id)}
-	p.out = filepath.Join(p.work, outName)
+	p = placesOf(o, id)
 	if err := task.Remove(p.work); err != nil {
 		return p, nil, &Error{Kind: Local, Err: fmt.Errorf("clearing the scratch directory: %w", err)}
 	}

@@ -16,14 +16,13 @@ type GMS struct {
 	// URL is the server's base address, its path included.
 	URL string
 	// Authorization returns the value of the header, "Bearer ..." or "Basic
-	// ...", as it is when the run starts: a token should be good for as long
-	// as runs take. nil is none.
+	// ...", that is good now. nil is none.
 	Authorization func(ctx context.Context) (string, error)
-	// TokenFile, instead of Authorization, is a file with a bearer token that
-	// the child reads itself, again and again: for tokens that live shorter
-	// than runs. It needs DataHub CLI 1.7.0.14. The child, and so the code of
-	// every connector, can read what else lies there.
-	TokenFile string
+	// Fresh, where it is not nil, says that tokens live shorter than runs may.
+	// From DataHub CLI 1.7.0.14 on, a run then has a file in which what
+	// Authorization returns is kept; with an older one it has what Fresh
+	// returns at its start, which should have its whole life before it.
+	Fresh func(ctx context.Context) (string, error)
 	// Roots is a file of certificates that the server's has to come from; ""
 	// is the system's.
 	Roots string
@@ -48,18 +47,29 @@ func (g *GMS) check() error {
 		return errors.New("server of recipes without a sink: its URL is not http://... or https://...")
 	case u.User != nil || strings.ContainsAny(g.URL, "${}"):
 		return errors.New("server of recipes without a sink: its URL has a password, a $ or braces in it")
-	case g.Authorization != nil && g.TokenFile != "":
-		return errors.New("server of recipes without a sink: both a token and a file with a token are given")
-	case g.TokenFile != "" && !filepath.IsAbs(g.TokenFile), g.Roots != "" && !filepath.IsAbs(g.Roots):
+	case g.Fresh != nil && g.Authorization == nil:
+		return errors.New("server of recipes without a sink: a fresh token is given, and no token to renew it with")
+	case g.Roots != "" && !filepath.IsAbs(g.Roots):
 		return errors.New("server of recipes without a sink: a file is not named by an absolute path")
 	}
 	return nil
 }
 
+// RenewsTokens says whether a release of the CLI can be given new tokens while
+// it runs.
+func RenewsTokens(release string) bool { return !Venv{Release: release}.before(releaseTokenFile) }
+
+// renewed says whether a recipe's run gets its tokens in a file.
+func (g *GMS) renewed(r *recipe.Recipe, v Venv) bool {
+	return g != nil && g.Fresh != nil && !r.Has("sink") && RenewsTokens(v.Release)
+}
+
 // AddSink gives a recipe without a sink the executor's own, and returns the
-// secrets that belong to it; nil leaves the recipe alone. The CLI would take address and token from its
-// environment, where every process of the run could read them.
-func (g *GMS) AddSink(ctx context.Context, r *recipe.Recipe, v Venv) (*recipe.Recipe, map[string]string, error) {
+// secrets that belong to it; nil leaves the recipe alone. The CLI would take
+// address and token from its environment, where every process of the run could
+// read them. tokenFile is where the CLI is to read its token, again and again;
+// "" gives it the one of now.
+func (g *GMS) AddSink(ctx context.Context, r *recipe.Recipe, tokenFile string) (*recipe.Recipe, map[string]string, error) {
 	if g == nil || r.Has("sink") {
 		return r, nil, nil
 	}
@@ -69,14 +79,16 @@ func (g *GMS) AddSink(ctx context.Context, r *recipe.Recipe, v Venv) (*recipe.Re
 	}
 	secrets := map[string]string{}
 	switch {
-	case g.TokenFile != "" && v.before(releaseTokenFile):
-		return nil, nil, refuse(Credential, "CLI %s cannot read its token from a file; that needs %s", v.Release, releaseTokenFile)
-	case g.TokenFile != "":
-		config["auth"] = map[string]any{"type": "pat", "config": map[string]any{"token_file": g.TokenFile}}
+	case tokenFile != "":
+		config["auth"] = map[string]any{"type": "pat", "config": map[string]any{"token_file": tokenFile}}
 	case g.Authorization != nil:
-		header, err := g.Authorization(ctx)
+		get := g.Authorization
+		if g.Fresh != nil {
+			get = g.Fresh
+		}
+		header, err := get(ctx)
 		if err != nil {
-			return nil, nil, &Error{Kind: Credential, Err: fmt.Errorf("getting a token for the run: %w", err)}
+			return nil, nil, noToken(err)
 		}
 		if token, ok := strings.CutPrefix(header, "Bearer "); ok {
 			config["token"], secrets[tokenName] = "${"+tokenName+"}", token
@@ -87,6 +99,10 @@ func (g *GMS) AddSink(ctx context.Context, r *recipe.Recipe, v Venv) (*recipe.Re
 	}
 	with, err := overlay(r, map[string]any{"sink": map[string]any{"type": "datahub-rest", "config": config}})
 	return with, secrets, err
+}
+
+func noToken(err error) error {
+	return &Error{Kind: Credential, Err: fmt.Errorf("getting a token for the run: %w", err)}
 }
 
 // parts returns what else of a run's secrets must not be seen: the credentials

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lockforge/lockforge/executor/audit"
 	"github.com/lockforge/lockforge/executor/capacity"
+	"github.com/lockforge/lockforge/executor/gms/auth"
 	"github.com/lockforge/lockforge/executor/ingestion"
 	"github.com/lockforge/lockforge/executor/queue"
 	"github.com/lockforge/lockforge/executor/recipe"
@@ -66,6 +67,9 @@ func (s *Service) policy() (*recipe.Policy, string, error) {
 // sink is the server that recipes without a sink write to.
 func (s *Service) sink() *ingestion.GMS {
 	g := &ingestion.GMS{URL: s.config.GMS.URL, Authorization: s.auth.Header}
+	if !auth.Lasting(s.auth) {
+		g.Fresh = func(ctx context.Context) (string, error) { return auth.Fresh(ctx, s.auth) }
+	}
 	if len(s.config.GMS.Roots) > 0 {
 		g.Roots = s.config.GMS.Roots[0]
 	}
@@ -91,10 +95,8 @@ func (s *Service) sandbox() *sandbox.Policy {
 	if s.config.Audit.Enabled {
 		p.Hide = append(p.Hide, s.config.Audit.Dir)
 	}
-	for _, file := range []string{s.config.Auth.TokenFile, s.config.Auth.AzureTokenFile} {
-		if file != "" {
-			p.Hide = append(p.Hide, filepath.Dir(file))
-		}
+	for _, file := range s.config.Auth.Credentials().Files() {
+		p.Hide = append(p.Hide, filepath.Dir(file))
 	}
 	return p
 }

@@ -57,6 +57,16 @@ type Config struct {
 	Renewed func(err error)
 }
 
+// Files are those that hold a credential of the source that c describes, to be
+// kept from others.
+func (c Config) Files() []string {
+	files := []string{c.TokenFile, c.AzureTokenFile}
+	if c.Type == TypeKubernetes && c.TokenFile == "" {
+		files = append(files, ProjectedTokenFile)
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return file == "" })
+}
+
 func (c Config) told() func(error) {
 	if c.Renewed == nil {
 		return func(error) {}

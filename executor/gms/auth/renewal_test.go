@@ -136,3 +136,20 @@ func TestChangesOfATokenFileAreTold(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestFiles(t *testing.T) {
+	for name, tc := range map[string]struct {
+		c    auth.Config
+		want []string
+	}{
+		"none":                {auth.Config{Token: "abc"}, []string{}},
+		"token file":          {auth.Config{TokenFile: "/a/token"}, []string{"/a/token"}},
+		"kubernetes":          {auth.Config{Type: auth.TypeKubernetes, TokenFile: "/a/token"}, []string{"/a/token"}},
+		"kubernetes, default": {auth.Config{Type: auth.TypeKubernetes}, []string{auth.ProjectedTokenFile}},
+		"workload identity":   {auth.Config{Type: auth.TypeAzure, AzureTokenFile: "/b/token"}, []string{"/b/token"}},
+	} {
+		if diff := cmp.Diff(tc.want, tc.c.Files()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

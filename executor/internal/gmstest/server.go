@@ -20,6 +20,9 @@ type Options struct {
 	Base string
 	// Credentials are the accepted values of Authorization; none is any.
 	Credentials []string
+	// Authorize, where it is set, decides instead, as of the moment at which a
+	// request is served: for tokens that end.
+	Authorize func(header string) bool
 	// Version is what the server says it is.
 	Version string
 	// CLIVersion is what it offers as the default.
@@ -110,6 +113,9 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, body []byte) {
 }
 
 func (s *Server) allowed(r *http.Request) bool {
+	if s.o.Authorize != nil {
+		return s.o.Authorize(r.Header.Get("Authorization"))
+	}
 	return len(s.o.Credentials) == 0 || slices.Contains(s.o.Credentials, r.Header.Get("Authorization"))
 }
 
