@@ -10,16 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lockforge/lockforge/executor"
-	"github.com/lockforge/lockforge/executor/sandbox"
 )
-
-// TestMain lets the test binary be the trampoline of its own children.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == sandbox.Subcommand {
-		os.Exit(sandbox.Main(os.Args[2:]))
-	}
-	os.Exit(m.Run())
-}
 
 // fakePython stands for a venv's interpreter: it prints how it was called and
 // what it was given.

@@ -8,8 +8,6 @@ import (
 	"syscall"
 
 	"github.com/lockforge/lockforge/executor"
-	// Before anything else: this may be the trampoline that becomes a child.
-	_ "github.com/lockforge/lockforge/executor/sandbox/early"
 )
 
 func main() {

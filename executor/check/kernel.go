@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 
 	"github.com/lockforge/lockforge/executor/sandbox"
@@ -18,10 +17,6 @@ func (in Inputs) sandbox(ctx context.Context) (f Findings) {
 		return f
 	}
 	report, err := in.start(ctx)
-	if err != nil {
-		f.fail(Environment, "", "trying the sandbox: %v", err)
-		return f
-	}
 	var got []string
 	for _, c := range report.Controls {
 		switch {
@@ -36,8 +31,8 @@ func (in Inputs) sandbox(ctx context.Context) (f Findings) {
 	if len(got) > 0 {
 		f.note("%s", strings.Join(got, ", "))
 	}
-	if report.Error != "" && f.status() != Failed {
-		f.fail(Environment, "set LOCKFORGE_EXECUTOR_SANDBOX to off to run without", "a program does not start in the sandbox: %s", report.Error)
+	if err != nil && f.status() != Failed {
+		f.fail(Environment, "set LOCKFORGE_EXECUTOR_SANDBOX to off to run without", "a program does not start in the sandbox: %v", err)
 	}
 	return f
 }
@@ -62,20 +57,14 @@ func (in Inputs) start(ctx context.Context) (sandbox.Report, error) {
 		return sandbox.Report{}, err
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = dir, []string{"PATH=/usr/bin:/bin"}
-	child, err := sandbox.Wrap(cmd, in.Sandbox, checkMark)
+	process, report, err := sandbox.Start(in.Sandbox, sandbox.Program{Argv: argv, Env: []string{"PATH=/usr/bin:/bin"}, Dir: dir}, checkMark)
 	if err != nil {
-		return sandbox.Report{}, err
+		return report, err
 	}
-	if err := cmd.Start(); err != nil {
-		child.Close()
-		return sandbox.Report{}, err
+	defer context.AfterFunc(ctx, func() { _ = process.Kill() })()
+	state, err := process.Wait()
+	if err == nil && !state.Success() {
+		err = fmt.Errorf("the program: %s", state)
 	}
-	child.Started()
-	report := child.Report()
-	if err := cmd.Wait(); err != nil && report.Error == "" {
-		return report, fmt.Errorf("the program: %w", err)
-	}
-	return report, nil
+	return report, err
 }

@@ -24,13 +24,8 @@ import (
 const asExecutor = "executor"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case sandbox.Subcommand:
-			os.Exit(sandbox.Main(os.Args[2:]))
-		case asExecutor:
-			os.Exit(executorMain(os.Args[2], os.Args[3], os.Args[4]))
-		}
+	if len(os.Args) > 1 && os.Args[1] == asExecutor {
+		os.Exit(executorMain(os.Args[2], os.Args[3], os.Args[4]))
 	}
 	if err := task.Supervise(context.Background()); err != nil {
 		fmt.Println(err)

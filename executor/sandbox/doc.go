@@ -1,17 +1,16 @@
 // Package sandbox starts a program under the controls that the kernel offers.
 //
-// The program that imports it executes itself again with the hidden
-// subcommand [Subcommand] (the trampoline). That process reads what to do from
-// an inherited descriptor, applies every control to itself, reports what it
-// obtained over a second descriptor, and only then executes the interpreter:
+// Everything that can be known is prepared by the executor itself: which
+// controls the kernel has, the Landlock ruleset, the seccomp filter, the
+// bounds. What has to happen in the new process is a list of system calls,
+// which it carries out between fork and execve, and which ends with execve:
 //
-//	Wrap ─► exec /proc/self/exe __child ─► Main ─► controls ─► report ─► execve
+//	Start ─► plan: controls become system calls ─► fork ─► the child makes them ─► execve
+//	   ▲                                                          │
+//	   └───────────── which of them failed ◄──────────────────────┘
 //
-// The subcommand has to reach [Main]:
-//
-//	if len(os.Args) > 1 && os.Args[1] == sandbox.Subcommand {
-//		os.Exit(sandbox.Main(os.Args[2:]))
-//	}
+// So no program runs, not even for a moment, without the controls, and none is
+// started just to apply them.
 //
 // What is not stopped: a program in a readable directory that is started
 // through the dynamic loader or mapped by dlopen, Python source imported from

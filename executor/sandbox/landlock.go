@@ -85,14 +85,15 @@ func rights(abi int) (access, scoped uint64, lacks []string) {
 	return access, scoped, lacks
 }
 
-func (a *applier) landlock() (string, error) {
+// landlock makes the ruleset here; the child only enters it.
+func (p *plan) landlock() (string, error) {
 	abi, err := landlockABI()
 	if err != nil {
 		return "", err
 	}
-	a.report.LandlockABI = abi
-	if abi < a.LandlockABI {
-		return "", fmt.Errorf("the kernel has ABI %d of Landlock, %d is asked for", abi, a.LandlockABI)
+	p.report.LandlockABI = abi
+	if abi < p.LandlockABI {
+		return "", fmt.Errorf("the kernel has ABI %d of Landlock, %d is asked for", abi, p.LandlockABI)
 	}
 	access, scoped, lacks := rights(abi)
 	attr := rulesetAttr{accessFS: access, scoped: scoped}
@@ -100,15 +101,13 @@ func (a *applier) landlock() (string, error) {
 	if errno != 0 {
 		return "", fmt.Errorf("making a Landlock ruleset: %w", errno)
 	}
-	defer unix.Close(int(fd))
-	for _, g := range a.grants() {
+	p.files = append(p.files, int(fd)) // closed on exec, as the kernel makes it
+	for _, g := range p.grants() {
 		if err := g.add(int(fd), access); err != nil {
 			return "", err
 		}
 	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
-		return "", fmt.Errorf("entering the Landlock ruleset: %w", errno)
-	}
+	p.add("entering the Landlock ruleset", unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0)
 	return strings.Join(append([]string{fmt.Sprintf("ABI %d", abi)}, lacks...), "; "), nil
 }
 
@@ -119,27 +118,27 @@ type grant struct {
 	must   bool // the path has to exist
 }
 
-func (a *applier) grants() []grant {
+func (p *plan) grants() []grant {
 	grants := []grant{
-		{path: a.Dir, rights: readRights | writeRights, must: true},
+		{path: p.Dir, rights: readRights | writeRights, must: true},
 		{path: os.DevNull, rights: readRights | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE},
-		{path: a.Argv[0], rights: readRights | unix.LANDLOCK_ACCESS_FS_EXECUTE},
+		{path: p.Argv[0], rights: readRights | unix.LANDLOCK_ACCESS_FS_EXECUTE},
 	}
-	for _, path := range a.Write {
+	for _, path := range p.Write {
 		grants = append(grants, grant{path: path, rights: readRights | writeRights, must: true})
 	}
-	for _, path := range a.Show {
+	for _, path := range p.Show {
 		grants = append(grants, grant{path: path, rights: readRights, must: true})
 	}
-	executable := a.Exec
+	executable := p.Exec
 	if executable == nil {
 		executable = defaultExec
 	}
-	readable := a.Read
+	readable := p.Read
 	if readable == nil {
 		readable = []string{"/"}
 	}
-	hidden := withTargets(a.Hide)
+	hidden := withTargets(p.Hide)
 	show := func(paths []string, rights uint64) {
 		for _, path := range paths {
 			for _, shown := range without(filepath.Clean(path), hidden) {

@@ -1,10 +1,10 @@
 package sandbox_test
 
 import (
-	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -12,56 +12,80 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names under which the test binary is another program.
-const (
-	asOldKernel  = "without-landlock"
-	asOlderStill = "without-landlock-and-close-range"
-)
+// oldKernels are the arguments after which the test binary is a program that
+// starts a program on an older kernel: the mode of all controls and a command
+// follow. It writes the report to its standard error.
+var oldKernels = map[string][]uint32{
+	"without-landlock":                 {unix.SYS_LANDLOCK_CREATE_RULESET},
+	"without-landlock-and-close-range": {unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_CLOSE_RANGE},
+	"whose-landlock-fails":             {unix.SYS_LANDLOCK_RESTRICT_SELF}, // which only the child finds out
+}
 
 func TestMain(m *testing.M) {
-	if len(os.Args) < 2 {
-		os.Exit(m.Run())
-	}
-	switch os.Args[1] {
-	case sandbox.Subcommand:
-		os.Exit(sandbox.Main(os.Args[2:]))
-	case asOldKernel:
-		fmt.Fprintln(os.Stderr, sandbox.ExecWithout(unix.SYS_LANDLOCK_CREATE_RULESET))
-		os.Exit(1)
-	case asOlderStill:
-		fmt.Fprintln(os.Stderr, sandbox.ExecWithout(unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_CLOSE_RANGE))
-		os.Exit(1)
+	if len(os.Args) > 3 {
+		if calls, ok := oldKernels[os.Args[1]]; ok {
+			os.Exit(oldKernelMain(calls, sandbox.Mode(os.Args[2]), os.Args[3:]))
+		}
 	}
 	os.Exit(m.Run())
 }
 
-// result is how a sandboxed program ended.
+func oldKernelMain(calls []uint32, mode sandbox.Mode, argv []string) int {
+	if err := sandbox.PretendOld(calls...); err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	dir, err := os.MkdirTemp("", "old-kernel-")
+	if err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	defer os.RemoveAll(dir)
+	p := sandbox.Policy{Modes: sandbox.Modes(mode)}
+	process, report, err := sandbox.Start(&p, sandbox.Program{Argv: argv, Dir: dir, Files: [3]*os.File{nil, os.Stdout, os.Stdout}}, 700000)
+	if err := json.NewEncoder(os.Stderr).Encode(report); err != nil {
+		return 2
+	}
+	if err != nil {
+		return 1
+	}
+	_, _ = process.Wait()
+	return 0
+}
+
+// result is how a sandboxed program ended. Err says why there was none.
 type result struct {
 	Code   int
 	Output string
 	Report sandbox.Report
+	Err    error
 }
 
 // run runs a program under a policy in a directory of its own.
 func run(t *testing.T, p sandbox.Policy, argv ...string) result {
 	t.Helper()
-	var output bytes.Buffer
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = t.TempDir(), []string{"LANG=C.UTF-8", "TMPDIR=."}
-	cmd.Stdout, cmd.Stderr = &output, &output
-	child, err := sandbox.Wrap(cmd, &p, 700000)
+	from, to, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		child.Close()
-		t.Fatal(err)
+	defer from.Close()
+	process, report, err := sandbox.Start(&p, sandbox.Program{
+		Argv: argv, Env: []string{"LANG=C.UTF-8", "TMPDIR=.", "PATH=/usr/bin:/bin"}, Dir: t.TempDir(), Files: [3]*os.File{nil, to, to},
+	}, 700000)
+	to.Close()
+	output, readErr := io.ReadAll(from)
+	if readErr != nil {
+		t.Fatal(readErr)
 	}
-	child.Started()
-	if err := cmd.Wait(); cmd.ProcessState == nil {
-		t.Fatal(err)
+	got := result{Output: strings.TrimSpace(string(output)), Report: report, Err: err}
+	if err == nil {
+		state, err := process.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Code = state.ExitCode()
 	}
-	return result{cmd.ProcessState.ExitCode(), strings.TrimSpace(output.String()), child.Report()}
+	return got
 }
 
 func shell(t *testing.T, p sandbox.Policy, script string) result {

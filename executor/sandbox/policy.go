@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Control names one thing that the trampoline does.
+// Control names one thing that is done to a program before it starts.
 type Control string
 
 // The controls, in the order in which they are applied.
@@ -56,50 +56,46 @@ func Modes(m Mode) map[Control]Mode {
 // every control but MDWE is preferred, everything may be read, programs of the
 // system may be executed, and only the working directory may be written.
 type Policy struct {
-	Modes map[Control]Mode `json:"modes,omitempty"`
+	Modes map[Control]Mode
 
 	// Write lists directories that may be written beside the working
 	// directory. Each must exist. What is written there can't be executed,
 	// unless Exec has it too. Note that multiprocessing's locks need /dev/shm
 	// and that a JVM writes to /tmp whatever TMPDIR says.
-	Write []string `json:"write,omitempty"`
+	Write []string
 	// Read lists the only files and directories that may be read, beside
 	// those of Exec and Write; nil is everything.
-	Read []string `json:"read"`
+	Read []string
 	// Hide takes paths out of Read. Landlock only adds: what appears later in
 	// a directory above a hidden path can't be read either.
-	Hide []string `json:"hide,omitempty"`
+	Hide []string
 	// Show lists directories that may be read, though not written, whatever
 	// Read and Hide say. Each must exist.
-	Show []string `json:"show,omitempty"`
+	Show []string
 	// Exec lists what may be executed beside the program itself; nil is the
 	// directories of the system and /opt. What does not exist is left out.
-	Exec []string `json:"exec"`
+	Exec []string
 
 	// LandlockABI is the least version that counts as having Landlock; 0 is 1.
 	// Version 2 can rename between directories, 3 controls truncation, 5
 	// ioctls of devices, 6 signals and abstract sockets to the outside.
-	LandlockABI int `json:"landlockABI,omitempty"`
+	LandlockABI int
 	// AllowMemfd lets the program make anonymous files, from which code can
 	// be loaded. Some JVMs and GPU libraries need them.
-	AllowMemfd bool `json:"allowMemfd,omitempty"`
+	AllowMemfd bool
 
 	// AddressSpace and Data bound virtual memory (RLIMIT_AS) and private
 	// writable memory (RLIMIT_DATA); 0 is no bound. A JVM reserves far more
 	// address space than it uses: give it Data.
-	AddressSpace Bytes `json:"addressSpace,omitempty"`
-	Data         Bytes `json:"data,omitempty"`
+	AddressSpace Bytes
+	Data         Bytes
 	// FileSize bounds every file that is written; 0 is no bound.
-	FileSize Bytes `json:"fileSize,omitempty"`
+	FileSize Bytes
 	// OpenFiles bounds descriptors; 0 is 4096.
-	OpenFiles uint64 `json:"openFiles,omitempty"`
+	OpenFiles uint64
 	// Processes bounds the processes and threads of the user, outside of this
 	// run too; 0 is no bound. It does not bind root.
-	Processes uint64 `json:"processes,omitempty"`
-
-	// Trampoline is the command that reaches Main; nil is this program with
-	// [Subcommand].
-	Trampoline []string `json:"-"`
+	Processes uint64
 }
 
 const (

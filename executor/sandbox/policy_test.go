@@ -1,11 +1,9 @@
 package sandbox_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/lockforge/lockforge/executor/sandbox"
 )
 
@@ -41,21 +39,5 @@ func TestBytesHaveAUnit(t *testing.T) {
 		if got, err := sandbox.ParseBytes(text); err == nil {
 			t.Errorf("%q was read as %d", text, got)
 		}
-	}
-}
-
-func TestPolicyIsTheSameAfterJSON(t *testing.T) {
-	want := all()
-	want.AddressSpace, want.Data, want.Write = 1<<30, 12345678, []string{"/outputs"}
-	text, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got sandbox.Policy
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("policy (-want +got):\n%s", diff)
 	}
 }

@@ -23,13 +23,11 @@ type Outcome struct {
 	Detail  string  `json:"detail,omitempty"`
 }
 
-// Report says under which controls a program was started. Where Error is not
-// empty it was not started.
+// Report says under which controls a program was started.
 type Report struct {
 	Controls []Outcome `json:"controls"`
 	// LandlockABI is the version the kernel has; 0 is none.
-	LandlockABI int    `json:"landlockABI"`
-	Error       string `json:"error,omitempty"`
+	LandlockABI int `json:"landlockABI"`
 }
 
 // State returns what became of a control; a control that was never reached is
@@ -41,6 +39,15 @@ func (r Report) State(c Control) State {
 		}
 	}
 	return Missing
+}
+
+// lost notes that a control could not be had after all. The first reason counts.
+func (r *Report) lost(c Control, reason error) {
+	for i := range r.Controls {
+		if o := &r.Controls[i]; o.Control == c && o.State == Obtained {
+			o.State, o.Detail = Missing, reason.Error()
+		}
+	}
 }
 
 // lacking returns an error that names every required control that is missing.

@@ -1,11 +1,15 @@
 package sandbox_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -234,7 +238,7 @@ print(json.dumps([numbers, a.recv()]))
 	}
 }
 
-func TestMemoryBoundsTheProgramAndNotTheTrampoline(t *testing.T) {
+func TestMemoryIsBounded(t *testing.T) {
 	for name, change := range map[string]func(*sandbox.Policy){
 		"address space": func(p *sandbox.Policy) { p.AddressSpace = 64 << 20 },
 		"data":          func(p *sandbox.Policy) { p.Data = 64 << 20 },
@@ -252,29 +256,30 @@ func TestMemoryBoundsTheProgramAndNotTheTrampoline(t *testing.T) {
 }
 
 func TestKernelWithoutControls(t *testing.T) {
-	for _, kernel := range []string{asOldKernel, asOlderStill} {
-		t.Run(kernel+" preferred", func(t *testing.T) {
-			got := shell(t, sandbox.Policy{Trampoline: []string{"/proc/self/exe", kernel}}, "ls /proc/self/fd | tr '\n' ' '")
-			if got.Code != 0 || got.Output != "0 1 2 3" {
-				t.Errorf("got %+v", got)
-			}
-			if got.Report.State(sandbox.Landlock) != sandbox.Missing || got.Report.State(sandbox.Seccomp) != sandbox.Obtained {
-				t.Errorf("report %+v", got.Report)
-			}
-		})
-	}
-	t.Run("required", func(t *testing.T) {
-		p := all()
-		p.Trampoline = []string{"/proc/self/exe", asOldKernel}
-		got := shell(t, p, "echo ran")
-		if got.Code != sandbox.ExitNotStarted || got.Output != "" || !strings.Contains(got.Report.Error, "landlock") {
-			t.Errorf("got %+v", got)
+	for kernel := range oldKernels {
+		for mode, want := range map[sandbox.Mode]string{sandbox.Prefer: "0 1 2 3", sandbox.Require: ""} {
+			t.Run(kernel+" "+string(mode), func(t *testing.T) {
+				var said bytes.Buffer
+				cmd := exec.Command("/proc/self/exe", kernel, string(mode), "/bin/sh", "-c", "ls /proc/self/fd | tr '\\n' ' '")
+				cmd.Stderr = &said
+				output, err := cmd.Output()
+				if got := strings.TrimSpace(string(output)); got != want || (err == nil) != (mode == sandbox.Prefer) {
+					t.Errorf("%v: %q, want %q", err, got, want)
+				}
+				var report sandbox.Report
+				if err := json.Unmarshal(said.Bytes(), &report); err != nil {
+					t.Fatalf("%v: %s", err, &said)
+				}
+				if report.State(sandbox.Landlock) != sandbox.Missing || report.State(sandbox.Descriptors) != sandbox.Obtained || report.State(sandbox.Seccomp) != sandbox.Obtained {
+					t.Errorf("report %+v", report)
+				}
+			})
 		}
-	})
+	}
 	t.Run("newer than there is", func(t *testing.T) {
 		p := all()
 		p.LandlockABI = 1000
-		if got := shell(t, p, "echo ran"); got.Code != sandbox.ExitNotStarted || got.Output != "" {
+		if got := shell(t, p, "echo ran"); got.Err == nil || got.Output != "" || got.Report.State(sandbox.Landlock) != sandbox.Missing {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -286,7 +291,7 @@ func TestControlsCanBeOff(t *testing.T) {
 		off[c] = sandbox.Off
 	}
 	got := shell(t, sandbox.Policy{Modes: off}, "[ -e /proc/self/fd/3 ] || [ -e /proc/self/fd/4 ] || echo closed; grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status")
-	if want := "closed\nNoNewPrivs:\t0\nSeccomp:\t0"; got.Output != want { // the trampoline's own are closed anyway
+	if want := "closed\nNoNewPrivs:\t0\nSeccomp:\t0"; got.Output != want { // the executor's own are closed anyway
 		t.Errorf("output %q, want %q", got.Output, want)
 	}
 	for _, outcome := range got.Report.Controls {
@@ -317,20 +322,31 @@ func TestNothingStartsFromABadRequest(t *testing.T) {
 		"no program":        {sandbox.Policy{}, "/nonexistent", "/nonexistent"},
 		"not executable":    {sandbox.Policy{}, "/etc/passwd", "permission denied"},
 		"relative program":  {sandbox.Policy{}, "sh", "absolute"},
+		"with a NUL":        {sandbox.Policy{}, "/bin/true\x00", "NUL"},
 		"no such directory": {sandbox.Policy{Write: []string{"/nonexistent"}}, "/bin/true", "not a directory"},
 		"output is a file":  {sandbox.Policy{Write: []string{"/etc/passwd"}}, "/bin/true", "not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := run(t, tc.policy, tc.argv); got.Code != sandbox.ExitNotStarted || !strings.Contains(got.Report.Error, tc.says) {
+			if got := run(t, tc.policy, tc.argv); got.Err == nil || !strings.Contains(got.Err.Error(), tc.says) {
 				t.Errorf("got %+v; want a word about %q", got, tc.says)
 			}
 		})
 	}
 }
 
-func TestTrampolineByHand(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe", sandbox.Subcommand)
-	if err := cmd.Run(); cmd.ProcessState.ExitCode() != sandbox.ExitNotStarted {
-		t.Errorf("error %v", err)
+// TestStartsAtOnce has many goroutines fork while others make garbage.
+func TestStartsAtOnce(t *testing.T) {
+	var wait sync.WaitGroup
+	for i := range 16 {
+		wait.Go(func() {
+			for j := range 8 {
+				want := fmt.Sprint(i, " ", j)
+				if got := shell(t, all(), "echo "+want); got.Err != nil || got.Output != want {
+					t.Errorf("got %+v, want %q", got, want)
+				}
+				runtime.GC()
+			}
+		})
 	}
+	wait.Wait()
 }

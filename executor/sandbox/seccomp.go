@@ -1,12 +1,6 @@
 package sandbox
 
-import (
-	"fmt"
-	"runtime"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // denied are the system calls that end with EPERM. They reach into other
 // processes, change the machine, or offer much kernel for no use of a
@@ -118,23 +112,12 @@ func sockets() []unix.SockFilter {
 	return append(program, answer(errnoFamily))
 }
 
-// install puts the calling thread under a filter. It needs no_new_privs or
-// CAP_SYS_ADMIN.
-func install(program []unix.SockFilter) error {
-	fprog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&fprog)))
-	runtime.KeepAlive(program)
-	if errno != 0 {
-		return fmt.Errorf("installing the filter: %w", errno)
-	}
-	return nil
-}
-
-func (a *applier) seccomp() (string, error) {
-	if err := install(filter(a.AllowMemfd)); err != nil {
-		return "", err
-	}
-	if a.AllowMemfd {
+// seccomp needs no_new_privs or CAP_SYS_ADMIN.
+func (p *plan) seccomp() (string, error) {
+	program := filter(p.AllowMemfd)
+	p.add("installing the filter", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0,
+		pointer(p, &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}))
+	if p.AllowMemfd {
 		return "memfd_create allowed", nil
 	}
 	return "", nil

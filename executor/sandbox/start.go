@@ -1,12 +1,10 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,93 +14,87 @@ import (
 // from dumping core. execve undoes it, so it protects nothing in a child.
 func Protect() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
-// Child is the executor's side of a trampoline.
-type Child struct {
-	request []byte
-	to      *os.File
-	from    *os.File
-	theirs  []*os.File
-	read    chan struct{}
-	report  Report
+// Program is what Start starts.
+type Program struct {
+	Argv []string // Argv[0] is an absolute path
+	Env  []string // the whole environment: "NAME=value"
+	// Dir is the working directory: absolute, and the one place that may be
+	// written whatever the policy says.
+	Dir string
+	// Files are the three streams, the only descriptors that it gets. nil is
+	// /dev/null.
+	Files [3]*os.File
 }
 
-// Wrap makes cmd a trampoline that starts cmd's program under a policy. Path,
-// Args, Env and Dir are the program's, Dir absolute and writable; ExtraFiles
-// has to be empty. mark tells its descendants from those of others, see
-// [Mark]. After cmd.Start call Started, or Close where that failed.
-func Wrap(cmd *exec.Cmd, p *Policy, mark uint64) (*Child, error) {
-	if err := p.Validate(); err != nil {
-		return nil, fmt.Errorf("reading the sandbox policy: %w", err)
+// Start starts a program in a session of its own and under a policy. mark tells
+// its descendants from those of others, see [Mark]. The program dies with the
+// executor. The report says what became of every control, where an error says
+// that nothing was started as well.
+func Start(policy *Policy, program Program, mark uint64) (*os.Process, Report, error) {
+	if err := policy.Validate(); err != nil {
+		return nil, Report{}, fmt.Errorf("reading the sandbox policy: %w", err)
 	}
-	if len(cmd.ExtraFiles) != 0 {
-		return nil, errors.New("a sandboxed program inherits no descriptors")
+	if err := program.check(policy); err != nil {
+		return nil, Report{}, err
 	}
-	line, err := json.Marshal(request{Policy: *p, Argv: cmd.Args, Dir: cmd.Dir, Mark: mark})
-	if err != nil {
-		return nil, err
+	p := &plan{Policy: policy, Program: program, mark: mark}
+	defer p.close()
+	if err := p.prepare(); err != nil {
+		return nil, p.report, err
 	}
-	if len(line) > requestLimit {
-		return nil, fmt.Errorf("the command line has more than %d bytes", requestLimit)
-	}
-	theirRequest, to, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	from, theirReport, err := os.Pipe()
-	if err != nil {
-		theirRequest.Close()
-		to.Close()
-		return nil, err
-	}
-	c := &Child{request: line, to: to, from: from, theirs: []*os.File{theirRequest, theirReport}, read: make(chan struct{})}
-	cmd.ExtraFiles = c.theirs
-	cmd.Path, cmd.Args = "/proc/self/exe", []string{"executor", Subcommand}
-	if p.Trampoline != nil {
-		cmd.Path, cmd.Args = p.Trampoline[0], p.Trampoline
-	}
-	return c, nil
+	process, err := p.carryOut()
+	return process, p.report, err
 }
 
-// Started gives the trampoline its request and begins to read its report.
-func (c *Child) Started() {
-	for _, f := range c.theirs {
-		f.Close()
+func (p Program) check(policy *Policy) error {
+	if len(p.Argv) == 0 || !filepath.IsAbs(p.Argv[0]) {
+		return errors.New("the program is not named by an absolute path")
 	}
-	go func() {
-		// A trampoline that was killed reads nothing; its end says enough.
-		_, _ = c.to.Write(c.request)
-		c.to.Close()
-	}()
-	go func() {
-		defer close(c.read)
-		defer c.from.Close()
-		c.report = readReport(c.from)
-	}()
-}
-
-// Close gives everything back where the trampoline was not started.
-func (c *Child) Close() {
-	for _, f := range append(c.theirs, c.to, c.from) {
-		f.Close()
-	}
-}
-
-// Report returns what the trampoline said, once it became the program or ended.
-func (c *Child) Report() Report {
-	<-c.read
-	return c.report
-}
-
-// readReport reads to the end: the descriptor closes on execve. A second
-// report says that execve itself went wrong.
-func readReport(r io.Reader) Report {
-	report := Report{Error: "the trampoline ended before it reported"}
-	decoder := json.NewDecoder(io.LimitReader(r, reportLimit))
-	for {
-		var next Report
-		if err := decoder.Decode(&next); err != nil {
-			return report
+	for _, dir := range append([]string{p.Dir}, policy.Write...) {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return fmt.Errorf("%s is to be written but is not a directory", dir)
 		}
-		report = next
 	}
+	return nil
+}
+
+// carryOut forks the child and returns it once it has become the program.
+func (p *plan) carryOut() (*os.Process, error) {
+	from, to, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	pid, errno := fork(p.calls, to.Fd())
+	to.Close()
+	if errno != 0 {
+		return nil, fmt.Errorf("making a process: %w", errno)
+	}
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	failures, err := readFailures(from, len(p.calls))
+	if err == nil {
+		err = p.judge(failures)
+	}
+	if err != nil {
+		_ = process.Kill()
+		_, _ = process.Wait() // nobody else knows of it
+		return nil, err
+	}
+	return process, nil
+}
+
+// judge enters the calls that failed into the report. The error says why the
+// program was not started.
+func (p *plan) judge(failures []failure) error {
+	for _, f := range failures {
+		c := p.calls[f.call]
+		if c.control == "" {
+			return fmt.Errorf("%s: %w", c.what, f.errno)
+		}
+		p.report.lost(c.control, fmt.Errorf("%s: %w", c.what, f.errno))
+	}
+	return p.report.lacking()
 }

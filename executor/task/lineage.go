@@ -2,7 +2,7 @@ package task
 
 import (
 	"errors"
-	"os/exec"
+	"os"
 	"sync"
 
 	"github.com/lockforge/lockforge/executor/sandbox"
@@ -22,47 +22,43 @@ var lineages = struct {
 
 // lineage is a started child with all that descends from it.
 type lineage struct {
-	main  int
-	mark  uint64 // 0: not marked, known by session only
-	own   uint64 // what processes have that no run started
-	child *sandbox.Child
+	process *os.Process
+	mark    uint64 // 0: not marked, known by session only
+	own     uint64 // what processes have that no run started
+	report  *sandbox.Report
 }
 
-// start starts cmd, as a trampoline where there is a policy, for the run with
-// an id, which may be empty.
-func start(cmd *exec.Cmd, policy *sandbox.Policy, id string) (*lineage, error) {
-	l := &lineage{}
-	if policy != nil {
+// start starts a program for the run with an id, which may be empty. Without a
+// policy there are no controls, and no report. Where it fails, the lineage has
+// nothing but the report.
+func start(program sandbox.Program, policy *sandbox.Policy, id string) (l *lineage, err error) {
+	l = &lineage{}
+	if policy == nil {
+		policy = &sandbox.Policy{Modes: sandbox.Modes(sandbox.Off)}
+	} else {
+		l.report = &sandbox.Report{}
 		// Orphans come to this process instead of PID 1.
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			return nil, err
+			return l, err
 		}
-		cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Setsid = false, true
-		var err error
 		if l.own, l.mark, err = newMark(id); err != nil {
-			return nil, err
-		}
-		if l.child, err = sandbox.Wrap(cmd, policy, l.mark); err != nil {
-			l.forget()
-			return nil, err
+			return l, err
 		}
 	}
 	lineages.starting.RLock()
 	defer lineages.starting.RUnlock()
-	if err := cmd.Start(); err != nil {
-		if l.child != nil {
-			l.child.Close()
-		}
+	process, report, err := sandbox.Start(policy, program, l.mark)
+	if l.report != nil {
+		*l.report = report
+	}
+	if err != nil {
 		l.forget()
-		return nil, err
+		return l, err
 	}
-	l.main = cmd.Process.Pid
+	l.process = process
 	lineages.Lock()
-	lineages.mains[l.main] = true
+	lineages.mains[process.Pid] = true
 	lineages.Unlock()
-	if l.child != nil {
-		l.child.Started()
-	}
 	return l, nil
 }
 
@@ -84,23 +80,16 @@ func (l *lineage) forget() {
 	lineages.Lock()
 	defer lineages.Unlock()
 	delete(lineages.marks, l.mark)
-	delete(lineages.mains, l.main)
-}
-
-// report returns what the trampoline said, nil where there was none.
-func (l *lineage) report() *sandbox.Report {
-	if l.child == nil {
-		return nil
+	if l.process != nil {
+		delete(lineages.mains, l.process.Pid)
 	}
-	r := l.child.Report()
-	return &r
 }
 
 // has says whether a descendant of this process belongs to the run. Its
 // children carry its mark; where the kernel would not set one, those that
 // stayed in its session are known. A stray counts for every run.
 func (l *lineage) has(p process) bool {
-	if p.session == l.main {
+	if p.session == l.process.Pid {
 		return true
 	}
 	if l.mark == 0 {

@@ -3,8 +3,6 @@ package task_test
 import (
 	"os"
 	"testing"
-
-	"github.com/lockforge/lockforge/executor/sandbox"
 )
 
 // Names under which the test binary is another program.
@@ -18,8 +16,6 @@ const (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
-		case sandbox.Subcommand:
-			os.Exit(sandbox.Main(os.Args[2:]))
 		case asExecutor:
 			os.Exit(executorMain(os.Args[2]))
 		case asNamed:

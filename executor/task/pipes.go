@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"sync"
 	"time"
 )
@@ -12,22 +11,20 @@ import (
 // pipes carries a child's three streams. The child gets plain files, so that
 // its exit is noticed by its process and not by the end of its output.
 type pipes struct {
-	childs []*os.File // our copies of the child's ends, closed once it has started
+	child  [3]*os.File // our copies of its ends, closed once it has started; nil is none
 	ours   []*os.File
 	copies sync.WaitGroup
 	begin  []func()
 }
 
-func connect(cmd *exec.Cmd, s Spec) (*pipes, error) {
+func connect(s Spec) (*pipes, error) {
 	p := &pipes{}
-	in, out, errs := &cmd.Stdin, &cmd.Stdout, &cmd.Stderr
 	if s.Stdin != nil {
 		r, w, err := os.Pipe()
 		if err != nil {
 			return nil, fmt.Errorf("making a pipe: %w", err)
 		}
-		*in = r
-		p.childs, p.ours = append(p.childs, r), append(p.ours, w)
+		p.child[0], p.ours = r, append(p.ours, w)
 		// A child that never reads its input must not keep the run from
 		// ending, so this copy is not waited for: close ends it.
 		p.begin = append(p.begin, func() {
@@ -37,22 +34,18 @@ func connect(cmd *exec.Cmd, s Spec) (*pipes, error) {
 			}()
 		})
 	}
-	for _, stream := range []struct {
-		file *io.Writer
-		to   io.Writer
-	}{{out, s.Stdout}, {errs, s.Stderr}} {
+	for i, to := range []io.Writer{s.Stdout, s.Stderr} {
 		r, w, err := os.Pipe()
 		if err != nil {
 			p.close()
 			return nil, fmt.Errorf("making a pipe: %w", err)
 		}
-		*stream.file = w
-		p.childs, p.ours = append(p.childs, w), append(p.ours, r)
+		p.child[1+i], p.ours = w, append(p.ours, r)
 		p.begin = append(p.begin, func() {
 			p.copies.Add(1)
 			go func() {
 				defer p.copies.Done()
-				_, _ = io.Copy(stream.to, r)
+				_, _ = io.Copy(to, r)
 			}()
 		})
 	}
@@ -61,7 +54,7 @@ func connect(cmd *exec.Cmd, s Spec) (*pipes, error) {
 
 // started closes the child's ends and begins to copy.
 func (p *pipes) started() {
-	for _, f := range p.childs {
+	for _, f := range p.child {
 		f.Close()
 	}
 	for _, begin := range p.begin {
@@ -82,7 +75,7 @@ func (p *pipes) drain(atMost time.Duration) {
 }
 
 func (p *pipes) close() {
-	for _, f := range append(p.childs, p.ours...) {
+	for _, f := range append(p.child[:], p.ours...) {
 		f.Close()
 	}
 }

@@ -28,7 +28,7 @@ const (
 // and reaps those that became this process's children. It returns what is
 // left after sweepTime: processes that even SIGKILL does not end.
 func (l *lineage) sweep() []int {
-	if l.child == nil || childless() {
+	if l.report == nil || childless() {
 		return nil
 	}
 	deadline := time.Now().Add(sweepTime)

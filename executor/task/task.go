@@ -5,11 +5,9 @@ package task
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,8 +15,8 @@ import (
 	"github.com/lockforge/lockforge/executor/sandbox"
 )
 
-// ExitNotStarted is the exit code where the child never ran: 125.
-const ExitNotStarted = sandbox.ExitNotStarted
+// ExitNotStarted is the exit code where the child never ran.
+const ExitNotStarted = 125
 
 // Phases of a run, as an end record names them.
 const (
@@ -53,9 +51,9 @@ type Spec struct {
 	// Drain bounds the wait for output after the child's exit, where a
 	// process it left behind holds the pipe.
 	Drain time.Duration
-	// Sandbox says under which controls the child runs, in a session of its
-	// own and with this process as the one that its orphans come to. nil is
-	// none: then what leaves the process group may outlive the run.
+	// Sandbox says under which controls the child runs, with this process as
+	// the one that its orphans come to. nil is none: then what leaves the
+	// child's session may outlive the run.
 	Sandbox *sandbox.Policy
 }
 
@@ -103,51 +101,46 @@ func Run(ctx context.Context, s Spec) End {
 		defer timer.Stop()
 	}
 
-	cmd := exec.Command(s.Argv[0], s.Argv[1:]...)
-	cmd.Dir, cmd.Env = dir, append(Environment(s.Env, dir), s.Set...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	pipes, err := connect(cmd, s)
+	pipes, err := connect(s)
 	if err != nil {
 		return NotStarted(err)
 	}
 	defer pipes.close()
 	memory := readMemory()
-	run, err := start(cmd, s.Sandbox, s.ID)
+	program := sandbox.Program{Argv: s.Argv, Env: append(Environment(s.Env, dir), s.Set...), Dir: dir, Files: pipes.child}
+	run, err := start(program, s.Sandbox, s.ID)
 	if err != nil {
-		return NotStarted(fmt.Errorf("starting %s: %w", s.Argv[0], err))
+		e := NotStarted(fmt.Errorf("starting %s: %w", s.Argv[0], err))
+		e.Sandbox = run.report
+		return e
 	}
 	defer run.forget()
 	pipes.started()
 
-	s.tell(cmd.Process.Pid)
+	group := -run.process.Pid
+	s.tell(run.process.Pid)
 	exited := make(chan struct{})
 	stopped := make(chan bool, 1)
-	go func() { stopped <- stop(ctx, -cmd.Process.Pid, s.Grace, exited) }()
-	err = cmd.Wait()
+	go func() { stopped <- stop(ctx, group, s.Grace, exited) }()
+	state, err := run.process.Wait()
 	close(exited)
 	told := <-stopped
 	// The child is gone; what it left behind must not outlive it.
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = syscall.Kill(group, syscall.SIGKILL)
 	left := run.sweep()
 	pipes.drain(s.Drain)
-	e := end(cmd.ProcessState, err)
+	if err != nil { // nobody but this waits for it
+		e := NotStarted(fmt.Errorf("waiting for the child: %w", err))
+		e.Sandbox, e.Left = run.report, left
+		return e
+	}
+	e := end(state)
 	e.told(told, timedOut.Load())
-	e.Left = left
-	e.reported(run.report())
+	e.Sandbox, e.Left = run.report, left
 	if e.Phase == PhaseExited {
-		e.Memory, e.Evidence = memory.judge(e, cmd.ProcessState)
+		e.Memory, e.Evidence = memory.judge(e, state)
 	}
 	return e
-}
-
-// reported adds what the trampoline said. An error is a program that never ran,
-// unless the trampoline was told to end before it could say more.
-func (e *End) reported(r *sandbox.Report) {
-	e.Sandbox = r
-	if r == nil || r.Error == "" || e.Phase != PhaseExited {
-		return
-	}
-	e.Phase, e.Code, e.Error = PhaseNotStarted, ExitNotStarted, r.Error
 }
 
 // tell passes on which process the child is. One that was reaped already, so
@@ -183,15 +176,11 @@ func stop(ctx context.Context, group int, grace time.Duration, exited <-chan str
 	return true
 }
 
-func end(state *os.ProcessState, err error) End {
+func end(state *os.ProcessState) End {
 	e := End{Phase: PhaseExited, Code: state.ExitCode()}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		e.Signal = int(status.Signal())
 		e.Code = 128 + e.Signal
-	}
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		e.Error = err.Error()
 	}
 	return e
 }

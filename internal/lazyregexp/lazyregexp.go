@@ -1,7 +1,6 @@
 // Package lazyregexp has regular expressions that are compiled when they are
-// first needed. A program that starts for every run, as the executor's
-// trampoline does, has no time to compile those of all its packages, and one
-// that waits for weeks has no use for the memory of most of them.
+// first needed. A program that waits for weeks, as the executor does, has no
+// use for the memory of most of those of its packages.
 package lazyregexp
 
 import (

@@ -19,13 +19,6 @@ import (
 	"github.com/lockforge/lockforge/internal/testenv"
 )
 
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == sandbox.Subcommand {
-		os.Exit(sandbox.Main(os.Args[2:]))
-	}
-	os.Exit(m.Run())
-}
-
 // fixed is a store of secrets.
 type fixed map[string]string
 
