@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ import (
 // Type is the type of a layer's entry.
 type Type string
 
-// Types of entries. Devices, sockets and FIFOs are never accepted.
+// Types of entries. There are no others: sockets are not in tar archives, and
+// what a tar reader does not know is an error.
 const (
 	File     Type = "file"
 	Dir      Type = "dir"
@@ -21,7 +23,15 @@ const (
 	Hardlink Type = "hardlink"
 	Whiteout Type = "whiteout" // removes Path from the layers below
 	Opaque   Type = "opaque"   // removes everything below directory Path from the layers below
+
+	CharDevice  Type = "character device"
+	BlockDevice Type = "block device"
+	Pipe        Type = "pipe"
 )
+
+// Special tells devices and pipes: nothing that a locked image has, or that
+// anybody here makes. They are entries so that they can be reported.
+func (t Type) Special() bool { return t == CharDevice || t == BlockDevice || t == Pipe }
 
 // Entry is one entry of a layer. Path is relative to the image's root, clean,
 // without leading or trailing slash; the root itself is ".".
@@ -34,6 +44,7 @@ type Entry struct {
 	Size    int64 // bytes, of files
 	ModTime time.Time
 	Link    string            // target of a link; of a hardlink, clean like Path
+	Device  string            // of devices: "major:minor". Overlays take a character device 0:0 for a whiteout.
 	Xattrs  map[string]string // by name; values are raw bytes
 }
 
@@ -54,21 +65,7 @@ func newEntry(h *tar.Header) (Entry, error) {
 	if h.Uid < 0 || h.Gid < 0 {
 		return Entry{}, fault.New(fault.Integrity, "entry %q: owner %d:%d", name, h.Uid, h.Gid)
 	}
-	switch h.Typeflag {
-	case tar.TypeReg:
-		e.Type, e.Size = File, h.Size
-	case tar.TypeDir:
-		e.Type = Dir
-	case tar.TypeSymlink:
-		e.Type, e.Link = Symlink, h.Linkname
-		err = checkSymlink(name, h.Linkname)
-	case tar.TypeLink:
-		e.Type = Hardlink
-		e.Link, err = cleanPath(h.Linkname)
-	default:
-		return Entry{}, fault.New(fault.Integrity, "entry %q: tar type %q is not accepted", name, h.Typeflag)
-	}
-	if err != nil {
+	if err := e.setType(h); err != nil {
 		return Entry{}, fault.Wrap(fault.Integrity, err, "entry %q", name)
 	}
 	if e.Size < 0 || e.Size > MaxFileSize {
@@ -77,6 +74,33 @@ func newEntry(h *tar.Header) (Entry, error) {
 	e.Xattrs, err = xattrs(name, h.PAXRecords)
 	return e.asWhiteout(), err
 }
+
+// setType reads what a header says besides path, owner, mode and times.
+func (e *Entry) setType(h *tar.Header) (err error) {
+	switch h.Typeflag {
+	case tar.TypeReg:
+		e.Type, e.Size = File, h.Size
+	case tar.TypeDir:
+		e.Type = Dir
+	case tar.TypeSymlink:
+		e.Type, e.Link = Symlink, h.Linkname
+		err = checkSymlink(e.Path, h.Linkname)
+	case tar.TypeLink:
+		e.Type = Hardlink
+		e.Link, err = cleanPath(h.Linkname)
+	case tar.TypeChar:
+		e.Type, e.Device = CharDevice, device(h)
+	case tar.TypeBlock:
+		e.Type, e.Device = BlockDevice, device(h)
+	case tar.TypeFifo:
+		e.Type = Pipe
+	default:
+		err = fault.New(fault.Integrity, "tar type %q is not accepted", h.Typeflag)
+	}
+	return err
+}
+
+func device(h *tar.Header) string { return fmt.Sprintf("%d:%d", h.Devmajor, h.Devminor) }
 
 func (e Entry) asWhiteout() Entry {
 	dir, base := path.Split(e.Path)

@@ -45,6 +45,7 @@ func TestWalkReadsEveryCompressionAndType(t *testing.T) {
 		{Name: "usr/y", Kind: tar.TypeLink, Link: "usr/x"},
 		imagetest.File("etc/.wh.gone", ""), imagetest.File("var/.wh..wh..opq", ""),
 		{Name: "usr/suid", Body: "s", Mode: 0o4755},
+		{Name: "dev/null", Kind: tar.TypeChar, Mode: 0o666}, {Name: "dev/sda", Kind: tar.TypeBlock, Mode: 0o660}, {Name: "dev/p", Kind: tar.TypeFifo},
 	}
 	var layers []imagetest.Layer
 	for _, c := range []string{"none", "gzip", "zstd"} {
@@ -61,6 +62,7 @@ func TestWalkReadsEveryCompressionAndType(t *testing.T) {
 		for _, line := range []string{
 			". dir 755 0 ", "usr dir 755 0 ", "usr/x file 755 5 ", "bin symlink 777 0 usr/bin", "usr/abs symlink 777 0 /etc/passwd",
 			"usr/up symlink 777 0 ../bin", "usr/y hardlink 644 0 usr/x", "etc/gone whiteout 644 0 ", "var opaque 644 0 ", "usr/suid file 4755 1 ",
+			"dev/null character device 666 0 ", "dev/sda block device 660 0 ", "dev/p pipe 644 0 ",
 		} {
 			want = append(want, fmt.Sprintf("%d %s", n, line))
 		}
@@ -88,9 +90,9 @@ func TestWalkRefusesHostileLayers(t *testing.T) {
 		"absolute link out":    entries(imagetest.Link("a", "/../x")),
 		"empty link":           entries(imagetest.Link("a", "")),
 		"hardlink out":         entries(imagetest.Entry{Name: "a", Kind: tar.TypeLink, Link: "../x"}),
-		"character device":     entries(imagetest.Entry{Name: "dev/null", Kind: tar.TypeChar}),
-		"block device":         entries(imagetest.Entry{Name: "dev/sda", Kind: tar.TypeBlock}),
-		"fifo":                 entries(imagetest.Entry{Name: "pipe", Kind: tar.TypeFifo}),
+		"contiguous file":      entries(imagetest.Entry{Name: "a", Kind: tar.TypeCont}),
+		"below a device":       entries(imagetest.Entry{Name: "a", Kind: tar.TypeChar}, imagetest.File("a/b", "")),
+		"device twice":         entries(imagetest.Entry{Name: "a", Kind: tar.TypeBlock}, imagetest.Entry{Name: "a", Kind: tar.TypeFifo}),
 		"duplicate file":       entries(ok[0], ok[0]),
 		"file replaces dir":    entries(imagetest.Dir("a"), imagetest.File("a", "")),
 		"write through link":   entries(imagetest.Link("a", "etc"), imagetest.File("a/passwd", "x")),
