@@ -106,6 +106,7 @@ func (c *Client) once(ctx context.Context, call call) (*answer, *Error) {
 		return nil, c.unanswered(err, response, credential)
 	}
 	defer response.Body.Close()
+	c.hear(response.Header)
 	body, err := io.ReadAll(io.LimitReader(response.Body, call.bound()+1))
 	if err != nil {
 		return nil, c.unanswered(err, response, credential)

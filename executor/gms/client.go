@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/lockforge/lockforge/executor/gms/auth"
@@ -65,6 +66,7 @@ type Client struct {
 	pause   time.Duration
 	agent   string
 	jitter  func() float64 // from 0 to 1
+	told    atomic.Pointer[told]
 }
 
 // New checks the options; it talks to nobody.

@@ -30,6 +30,7 @@ type Exchange struct {
 
 // ServeHTTP answers a request, or breaks as a fault says.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		fail(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")

@@ -65,6 +65,9 @@ type Server interface {
 	Requests(ctx context.Context, q gms.RequestQuery) ([]gms.RequestSummary, error)
 	// Aspects reads from the primary store, at most gms.MaxBatch urns at once.
 	Aspects(ctx context.Context, urns []string, aspects ...string) (map[string]map[string]gms.Aspect, error)
+	// Time is the server's clock: how old a request is has to be asked of the
+	// clock that dated it, for this host's may be anywhere.
+	Time() time.Time
 }
 
 // Options of a Source.

@@ -201,6 +201,30 @@ func TestOneThatCannotBeReadHoldsUpNobody(t *testing.T) {
 	}
 }
 
+// The first pass learns what time it is for the server.
+func TestOwnClockIsWrong(t *testing.T) {
+	for _, off := range []time.Duration{400 * 24 * time.Hour, -365 * 24 * time.Hour} {
+		clock := func() time.Time { return time.Now().Add(off) }
+		server := gmstest.Start(t, gmstest.Options{})
+		asks, err := gms.New(gms.Options{URL: server.URL(), Now: clock, Retries: -1})
+		ok(t, err)
+		source, err := poll.New(poll.Options{Server: asks, Now: clock})
+		ok(t, err)
+		server.AddRequest("new", nil)
+		server.AddRequest("yesterday", at(24*60*60))
+		server.AddRequest("too-old", at(49*60*60))
+		h := &handler{}
+		ok(t, source.PollRequests(t.Context(), h))
+		server.AddRequest("newer", nil)
+		ok(t, source.PollRequests(t.Context(), h))
+		got := slices.DeleteFunc(h.ids(), func(id string) bool { return off < 0 && id == "too-old" }) // in the first pass
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"new", "newer", "yesterday"}, got); diff != "" {
+			t.Errorf("off by %s: handed over (-want +got):\n%s", off, diff)
+		}
+	}
+}
+
 func TestOutages(t *testing.T) {
 	for name, fault := range map[string]gmstest.Fault{
 		"503":          {Status: 503},

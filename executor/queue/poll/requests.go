@@ -33,11 +33,12 @@ type requests struct {
 // pollRequests is one pass.
 func (s *Source) pollRequests(ctx context.Context, h queue.Handler) error {
 	now := s.o.Now()
-	query := gms.RequestQuery{Since: now.Add(-recent), Limit: maxListed}
+	theirs := s.o.Server.Time()
+	query := gms.RequestQuery{Since: theirs.Add(-recent), Limit: maxListed}
 	since := now.Sub(s.requests.lastFull)
 	full := s.requests.lastFull.IsZero() || since >= fullEvery || since < 0
 	if full {
-		query = gms.RequestQuery{Since: now.Add(-s.o.Lookback), Limit: gms.MaxRequests}
+		query = gms.RequestQuery{Since: theirs.Add(-s.o.Lookback), Limit: gms.MaxRequests}
 	}
 	list, err := s.o.Server.Requests(ctx, query)
 	if err != nil {
@@ -52,7 +53,9 @@ func (s *Source) pollRequests(ctx context.Context, h queue.Handler) error {
 			return err
 		}
 	}
-	if full {
+	// Before its first answer the server's clock is not known: then this may
+	// have been a list of nothing.
+	if full && s.o.Server.Time().Sub(theirs).Abs() < recent {
 		s.requests.lastFull = now
 	}
 	return nil

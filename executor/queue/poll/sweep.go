@@ -79,7 +79,7 @@ type sighting struct {
 // sweep is one pass.
 func (s *Source) sweep(ctx context.Context) error {
 	now := s.o.Now()
-	list, err := s.o.Server.Requests(ctx, gms.RequestQuery{Since: now.Add(-sweepLookback), Limit: gms.MaxRequests})
+	list, err := s.o.Server.Requests(ctx, gms.RequestQuery{Since: s.o.Server.Time().Add(-sweepLookback), Limit: gms.MaxRequests})
 	if err != nil {
 		return err
 	}
