@@ -67,7 +67,8 @@ func (r *run) claimLimit() time.Duration {
 }
 
 func (r *run) writeClaim() {
-	r.startMS = r.w.o.Now().UnixMilli()
+	r.claimedAt = r.w.o.Now()
+	r.startMS = r.claimedAt.UnixMilli()
 	claim := Result{Status: StatusRunning, StartTimeMS: r.startMS, Report: r.claim}
 	readAt, settle := r.readAt, r.w.o.Settle
 	r.calling(r.claimLimit(), lifecycle.Event{Kind: lifecycle.DidWrite, Answer: lifecycle.Unknown}, func(ctx context.Context) message {
@@ -128,12 +129,17 @@ func written(err error) message {
 	return m
 }
 
-// since is how long the run takes so far, in ms.
+// since is how long the run takes so far, in ms. Where this process has seen it
+// begin, a clock that was set meanwhile does not matter.
 func (r *run) since() int64 {
-	if r.startMS == 0 {
+	now := r.w.o.Now()
+	switch r.startMS {
+	case 0:
 		return 0
+	case r.claimedAt.UnixMilli():
+		return now.Sub(r.claimedAt).Milliseconds()
 	}
-	return max(0, r.w.o.Now().UnixMilli()-r.startMS)
+	return max(0, now.UnixMilli()-r.startMS)
 }
 
 // maxHolder bounds what is kept of a line that somebody else wrote, in bytes.

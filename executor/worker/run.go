@@ -52,7 +52,10 @@ type run struct {
 	resumed bool      // by a later process
 	startMS int64
 	endedAt time.Time
-	outcome *Outcome
+	// claimedAt is when this process claimed the run: startMS, and with it the
+	// clock that nobody sets. Zero where another process did.
+	claimedAt time.Time
+	outcome   *Outcome
 	// result is what to deliver; nil where the journal has it.
 	result                 *Result
 	status                 string // of the result
