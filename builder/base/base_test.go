@@ -119,6 +119,7 @@ func dirty() []imagetest.Entry {
 		imagetest.File("usr/lib/python3.13/sitecustomize.py", ""),
 		imagetest.File("usr/lib/python3.13/__pycache__/os.cpython-313.pyc", "\xf3\x0d\x0d\x0a\x00\x00\x00\x00aaaabbbbcode"),
 		imagetest.File("etc/secret", "hidden"),
+		{Name: "dev/sda", Kind: tar.TypeBlock},
 	}
 }
 
@@ -132,7 +133,7 @@ func TestForbiddenFilesAreListed(t *testing.T) {
 		found[f.Path] = true
 	}
 	for _, p := range []string{
-		"usr/bin/dash", "usr/bin/sh", "usr/bin/curl", "usr/bin/git", "usr/bin/chage", "usr/bin/again", "var/mail", "var/tmp", "etc/secret",
+		"usr/bin/dash", "usr/bin/sh", "usr/bin/curl", "usr/bin/git", "usr/bin/chage", "usr/bin/again", "var/mail", "var/tmp", "etc/secret", "dev/sda",
 		"usr/lib/python3.13/ensurepip/__init__.py", "usr/lib/python3.13/sitecustomize.py", "usr/lib/python3.13/__pycache__/os.cpython-313.pyc",
 	} {
 		if !found[p] {

@@ -59,6 +59,8 @@ func attribute(e *facts.Entry) string {
 	switch {
 	case e.Type == image.Symlink:
 		return ""
+	case e.Type.Special():
+		return string(e.Type)
 	case e.Mode&0o6000 != 0:
 		return "setuid or setgid bit"
 	case capable:

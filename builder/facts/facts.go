@@ -53,6 +53,7 @@ type Entry struct {
 	Size   int64             `json:"size,omitempty"`
 	MTime  int64             `json:"mtime"` // seconds since 1970
 	Link   string            `json:"link,omitempty"`
+	Device string            `json:"device,omitempty"` // of devices, "major:minor"
 	SHA256 string            `json:"sha256,omitempty"` // of files, hex
 	MD5    string            `json:"md5,omitempty"`    // of files that a Debian package may own, hex
 	Magic  Magic             `json:"magic,omitempty"`

@@ -116,6 +116,8 @@ func TestMatchFindsEveryDifference(t *testing.T) {
 		"time":                      edit("<single>/single.py", func(e *imagetest.Entry) { e.Time = imagetest.Epoch.Add(time.Second) }),
 		"capability":                edit("usr/bin/python3.13", func(e *imagetest.Entry) { e.Xattrs = map[string]string{"security.capability": "\x01\x00"} }),
 		"hardlink":                  add(factstest.OS, imagetest.Entry{Name: "usr/bin/again", Kind: tar.TypeLink, Link: "usr/bin/python3.13", Mode: 0o755}),
+		"device":                    add(factstest.OS, imagetest.Entry{Name: "dev/null", Kind: tar.TypeChar}),
+		"pipe":                      add(factstest.OS, imagetest.Entry{Name: "srv/pipe", Kind: tar.TypeFifo}),
 		"whiteout":                  add(factstest.Runtime, imagetest.File("etc/.wh.passwd", "")),
 		"path in two layers":        add(factstest.Runtime, imagetest.File("etc/passwd", "root:x:0:0::/:/bin/sh\n")),
 		"created":                   func(_ *testing.T, l *factstest.Locked) { l.Image.Created = imagetest.Epoch.Add(time.Hour) },

@@ -82,7 +82,7 @@ func (s *scanner) visit(_ image.Layer, e image.Entry, r io.Reader) error {
 		s.whiteouts = append(s.whiteouts, Whiteout{Path: e.Path, Layer: s.layer.Index, Opaque: e.Type == image.Opaque})
 		return nil
 	}
-	entry := Entry{Path: e.Path, Layer: s.layer.Index, Type: e.Type, Mode: e.Mode, UID: e.UID, GID: e.GID, Size: e.Size, MTime: e.ModTime.Unix(), Link: e.Link}
+	entry := Entry{Path: e.Path, Layer: s.layer.Index, Type: e.Type, Mode: e.Mode, UID: e.UID, GID: e.GID, Size: e.Size, MTime: e.ModTime.Unix(), Link: e.Link, Device: e.Device}
 	for k, v := range e.Xattrs {
 		if entry.Xattrs == nil {
 			entry.Xattrs = map[string]string{}

@@ -15,6 +15,8 @@ import (
 var ownerChecks = []check{
 	{static("E07-setuid", Critical, "No file gains privileges when it is started", "clear setuid and setgid bits and file capabilities where the file is made"),
 		setuid},
+	{static("E07-device", High, "No device and no pipe in any layer", "leave it out where it comes in; the runtime makes what belongs into /dev"),
+		devices},
 	{static("E07-writable", Critical, "The image's user can write nowhere but to scratch space", "build files as 0:0 with modes 0644 and 0755; leave only /tmp (sticky) and the executor's state directory writable"),
 		writable},
 	{static("E07-owner", High, "All code and configuration belongs to root", "build everything below /opt, /usr, /etc, /bin, /sbin and /lib with owner 0:0"),
@@ -42,6 +44,20 @@ func setuid(s *Scan, f *findings) {
 	}
 }
 
+// devices reports what a container could reach the machine through, or wait
+// at, wherever /dev is not mounted over it.
+func devices(s *Scan, f *findings) {
+	for n := range s.facts.Entries {
+		e := &s.facts.Entries[n]
+		switch {
+		case e.Type == image.CharDevice && e.Device == "0:0":
+			f.add(e.Layer, e.Path, "a character device 0:0, by which overlays hide the path in lower layers")
+		case e.Type.Special():
+			f.add(e.Layer, e.Path, strings.TrimSpace("a "+string(e.Type)+" "+e.Device))
+		}
+	}
+}
+
 // scratch tells the two directories that are meant to be written, empty as
 // they are. Whoever lets everybody write has to keep one user from renaming
 // another's files, by the sticky bit.
@@ -56,6 +72,9 @@ func writable(s *Scan, f *findings) {
 	}
 	for n := range s.facts.Entries {
 		e := &s.facts.Entries[n]
+		if e.Type.Special() {
+			continue // E07-device: what is written to it does not stay
+		}
 		if why := s.user.can(e); why != "" && !scratch(e) {
 			f.add(e.Layer, e.Path, why)
 		} else if why == "" && e.Type != image.Symlink && e.Mode&0o002 != 0 && !scratch(e) {

@@ -30,13 +30,14 @@ type unpacker struct {
 	written map[string]bool // paths that the layer at hand has written, parents included
 	venvs   []string        // directories that had a pyvenv.cfg, absolute in the image
 	pythons []string        // files that were called like an interpreter
+	special map[string]bool // devices and pipes, which are not made: the kernel of this machine would serve them
 }
 
 // unpack writes the root filesystem of p below root, an empty directory, with
 // owners, modes, times and file capabilities. Nothing is written outside of
 // root, whatever the layers' links say.
 func unpack(ctx context.Context, p *image.Platform, root string) (*unpacker, error) {
-	u := &unpacker{root: root}
+	u := &unpacker{root: root, special: map[string]bool{}}
 	for _, l := range p.Layers() {
 		u.written = map[string]bool{}
 		if err := p.WalkLayer(ctx, l, u.entry); err != nil {
@@ -99,6 +100,7 @@ func (u *unpacker) write(e image.Entry, r io.Reader) error {
 	if err := os.RemoveAll(at); err != nil {
 		return err
 	}
+	delete(u.special, e.Path)
 	switch e.Type {
 	case image.File:
 		if err := writeFile(at, r); err != nil {
@@ -110,7 +112,14 @@ func (u *unpacker) write(e image.Entry, r io.Reader) error {
 			return err
 		}
 		return os.Lchown(at, e.UID, e.GID)
+	case image.CharDevice, image.BlockDevice, image.Pipe:
+		u.special[e.Path] = true
+		return nil
 	case image.Hardlink:
+		if u.special[e.Link] {
+			u.special[e.Path] = true
+			return nil
+		}
 		from, err := u.place(e.Link, false)
 		if err != nil {
 			return err

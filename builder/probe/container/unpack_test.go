@@ -40,7 +40,7 @@ func platform(t *testing.T, layers ...[]imagetest.Entry) *image.Platform {
 // tree lists what lies below a directory: "path", "path -> target" or "path: content".
 func tree(t *testing.T, root string) []string {
 	t.Helper()
-	var all []string
+	all := []string{}
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || p == root {
 			return err
@@ -79,6 +79,9 @@ func TestUnpackWritesLayersOverEachOther(t *testing.T) {
 		"removed":              {[][]imagetest.Entry{{imagetest.File("d/a", "1"), imagetest.File("d/b", "")}, {imagetest.File("d/.wh.a", "")}}, []string{"d", "d/b: "}},
 		"emptied":              {[][]imagetest.Entry{{imagetest.File("d/a", "1"), imagetest.File("d/s/b", "")}, {imagetest.File("d/new", ""), imagetest.File("d/.wh..wh..opq", "")}}, []string{"d", "d/new: "}},
 		"hard link":            {[][]imagetest.Entry{{imagetest.File("c/file", "x")}, {hard}}, []string{"c", "c/file: x", "c/hard: x"}},
+		"devices":              {[][]imagetest.Entry{{imagetest.Dir("dev"), {Name: "dev/sda", Kind: tar.TypeBlock}, {Name: "dev/p", Kind: tar.TypeFifo}, {Name: "dev/again", Kind: tar.TypeLink, Link: "dev/sda"}}}, []string{"dev"}},
+		"file for a device":    {[][]imagetest.Entry{{{Name: "a", Kind: tar.TypeBlock}}, {imagetest.File("a", "x"), {Name: "b", Kind: tar.TypeLink, Link: "a"}}}, []string{"a: x", "b: x"}},
+		"device for a file":    {[][]imagetest.Entry{{imagetest.File("a", "x")}, {{Name: "a", Kind: tar.TypeChar}}}, []string{}},
 		"directory for a link": {[][]imagetest.Entry{{imagetest.Link("a", "b")}, {imagetest.Dir("a")}}, []string{"a"}},
 		"file for a directory": {[][]imagetest.Entry{{imagetest.File("a/b", "")}, {imagetest.File("a", "x")}}, []string{"a: x"}},
 		"through a link":       {[][]imagetest.Entry{{imagetest.Dir("usr/bin"), imagetest.Link("bin", "usr/bin")}, {imagetest.File("bin/x", "")}}, []string{"bin -> usr/bin", "usr", "usr/bin", "usr/bin/x: "}},
