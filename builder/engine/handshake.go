@@ -28,6 +28,7 @@ type report struct {
 	Ready   bool   `json:"ready"`
 	Error   string `json:"error,omitempty"`
 	Damaged bool   `json:"damaged,omitempty"` // the error lies in the state directory
+	NoSpace bool   `json:"noSpace,omitempty"` // the disk is full: state is not damaged by that
 }
 
 // errDamaged marks errors of opening state that an earlier process left.

@@ -43,7 +43,8 @@ func Serve(ctx context.Context, args []string) error {
 	}
 	d, err := open(ctx, c)
 	if err != nil {
-		_ = sendReport(out, report{Error: err.Error(), Damaged: errors.Is(err, errDamaged)})
+		full := fault.Is(err, fault.DiskFull)
+		_ = sendReport(out, report{Error: err.Error(), Damaged: errors.Is(err, errDamaged) && !full, NoSpace: full})
 		return fault.Wrap(fault.EngineDown, err, "starting the engine")
 	}
 	if err := sendReport(out, report{Ready: true}); err != nil {

@@ -124,10 +124,17 @@ func launch(ctx context.Context, o Options, c config, lock *os.File) (_ *Engine,
 			return e, false, nil
 		}
 		stopErr := e.Stop()
-		err := fault.New(fault.EngineDown, "starting the engine: %s%s", r.Error, tail(logPath)).
-			Hint("the engine's log is %s", logPath)
-		return nil, r.Damaged && hadState, errors.Join(err, stopErr)
+		return nil, r.Damaged && hadState, errors.Join(r.fault(logPath), stopErr)
 	}
+}
+
+// fault is the error of an engine that did not start.
+func (r report) fault(logPath string) error {
+	if r.NoSpace {
+		return fault.Wrap(fault.DiskFull, syscall.ENOSPC, "starting the engine")
+	}
+	return fault.New(fault.EngineDown, "starting the engine: %s%s", r.Error, tail(logPath)).
+		Hint("the engine's log is %s", logPath)
 }
 
 // spawn starts the process in namespaces of its own: when it ends, however it

@@ -7,6 +7,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
 // Kind classifies an error. The zero value is Internal.
@@ -21,6 +22,7 @@ const (
 	Resolve                 // a dependency cannot be resolved or accepted
 	Build                   // a build step failed
 	EngineDown              // BuildKit cannot be started or reached
+	DiskFull                // no space is left on a disk, or a quota is used up
 	Denied                  // the policy denied the image, or what is required of it has not passed
 	Integrity               // bytes do not match the lock, a digest or an SBOM
 	Signature               // a signature is missing or not trusted
@@ -45,6 +47,7 @@ var kinds = []struct {
 	Resolve:     {"resolve", 13, "dependency cannot be resolved"},
 	Build:       {"build", 20, "a build step failed"},
 	EngineDown:  {"engine-down", 21, "BuildKit unreachable"},
+	DiskFull:    {"disk-full", 22, "no space left on a disk, or a quota used up"},
 	Denied:      {"denied", 30, "policy denied the image, or a test or probe that is required has not passed"},
 	Integrity:   {"integrity", 31, "bytes do not match lock, digest or SBOM"},
 	Signature:   {"signature", 32, "signature missing or not trusted"},
@@ -148,7 +151,11 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.err }
 
 // KindOf returns the kind of the outermost *Error in err's tree, or Internal.
+// Whatever was being done on a disk without space, the disk is what is wrong.
 func KindOf(err error) Kind {
+	if noSpace(err) {
+		return DiskFull
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.kind
@@ -156,15 +163,26 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
+// noSpace finds what the operating system says of a disk or a quota.
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// hintNoSpace is the hint of every error of that kind.
+const hintNoSpace = "the disk or quota is full: free some space, or choose other folders with --cache-dir, --output and TMPDIR"
+
 // Is reports whether err's tree holds an *Error of kind k.
 func Is(err error, k Kind) bool {
-	found := false
+	found := k == DiskFull && noSpace(err)
 	walk(err, func(e *Error) { found = found || e.kind == k })
 	return found
 }
 
 // Hints returns the hints in err's tree, outermost first, without repeats.
 func Hints(err error) []string {
+	if noSpace(err) {
+		return []string{hintNoSpace} // nothing else helps
+	}
 	var hints []string
 	seen := map[string]bool{}
 	walk(err, func(e *Error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,5 +62,15 @@ func TestJoinedErrorsAreAllFound(t *testing.T) {
 	}
 	if fault.KindOf(errors.New("plain")) != fault.Internal {
 		t.Error("an unclassified error must be internal")
+	}
+}
+
+// A full disk is what is wrong, whatever was being done and was advised.
+func TestFullDisk(t *testing.T) {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		err := fault.Wrap(fault.Usage, &fs.PathError{Op: "write", Path: "x", Err: cause}, "writing x").Hint("name another file")
+		if fault.KindOf(err) != fault.DiskFull || !fault.Is(err, fault.DiskFull) || len(fault.Hints(err)) != 1 {
+			t.Errorf("%v: kind %v, hints %q", cause, fault.KindOf(err), fault.Hints(err))
+		}
 	}
 }

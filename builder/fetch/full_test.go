@@ -26,7 +26,7 @@ func TestFullDisk(t *testing.T) {
 		files = append(files, f)
 	}
 	err := All(t.Context(), files, openStore(t, root), sources(t, m, spare), progress.None())
-	if !errors.Is(err, syscall.ENOSPC) || fault.KindOf(err) != fault.Internal || len(fault.Hints(err)) != 1 || len(fault.All(err)) != 1 {
+	if !errors.Is(err, syscall.ENOSPC) || fault.KindOf(err) != fault.DiskFull || len(fault.Hints(err)) != 1 || len(fault.All(err)) != 1 {
 		t.Errorf("kind %v, hints %q: %v", fault.KindOf(err), fault.Hints(err), err)
 	}
 	for _, f := range files {

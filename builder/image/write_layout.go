@@ -112,7 +112,7 @@ func writeFile(path string, fill func(io.Writer) error) (err error) {
 		return fault.Wrap(fault.KindOf(err), err, "writing %s", path)
 	}
 	if err := errors.Join(tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
-		return fault.Wrap(fault.Internal, err, "writing %s", path).Hint("is the disk full?")
+		return fault.Wrap(fault.Internal, err, "writing %s", path)
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return fault.Wrap(fault.Usage, err, "writing %s", path)

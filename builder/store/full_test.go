@@ -28,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	for name, fill := range full {
 		err := fill()
-		if !errors.Is(err, syscall.ENOSPC) || fault.KindOf(err) != fault.Internal || len(fault.Hints(err)) != 1 {
+		if !errors.Is(err, syscall.ENOSPC) || fault.KindOf(err) != fault.DiskFull || len(fault.Hints(err)) != 1 {
 			t.Errorf("%s: kind %v, hints %q: %v", name, fault.KindOf(err), fault.Hints(err), err)
 		}
 	}

@@ -312,10 +312,12 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 }
 
-func TestFullDiskHasAHint(t *testing.T) {
-	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+func TestDiskFaultsHaveAHint(t *testing.T) {
+	for cause, kind := range map[error]fault.Kind{
+		syscall.ENOSPC: fault.DiskFull, syscall.EDQUOT: fault.DiskFull, syscall.EROFS: fault.Internal,
+	} {
 		err := diskFault(&fs.PathError{Op: "write", Path: "x", Err: cause}, "writing")
-		if fault.KindOf(err) != fault.Internal || len(fault.Hints(err)) != 1 {
+		if fault.KindOf(err) != kind || len(fault.Hints(err)) != 1 {
 			t.Errorf("%v: kind %v, hints %q", cause, fault.KindOf(err), fault.Hints(err))
 		}
 	}
