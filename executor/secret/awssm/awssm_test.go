@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockforge/lockforge/executor/internal/awstest"
 	"github.com/lockforge/lockforge/executor/internal/remotetest"
 	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/secret/awssm"
@@ -25,16 +26,16 @@ import (
 var _ secret.Store = (*awssm.Store)(nil)
 
 func TestValuesOverManyBatches(t *testing.T) {
-	endpoint := service(t)
+	endpoint := awstest.URL(t)
 	as(t, "test", "test")
 	want := map[string]string{}
 	var inputs []*secretsmanager.CreateSecretInput
 	for i := range 45 {
 		name := fmt.Sprintf("DB_%d", i)
 		want[name] = fmt.Sprintf(" %s\n%d ", value, i)
-		inputs = append(inputs, text("prod/data+hub/"+name, want[name]))
+		inputs = append(inputs, awstest.Text("prod/data+hub/"+name, want[name]))
 	}
-	create(t, endpoint, append(inputs, text("DB_OTHER", "without the prefix"), text("prod/data+hub/EMPTY_JSON", "{}"))...)
+	awstest.Create(t, endpoint, append(inputs, awstest.Text("DB_OTHER", "without the prefix"), awstest.Text("prod/data+hub/EMPTY_JSON", "{}"))...)
 	want["EMPTY_JSON"] = "{}"
 	names := append(slices.Collect(maps.Keys(want)), "DB_OTHER", "ABSENT", "../data+hub/DB_1", "arn:aws:secretsmanager:x", "", "DB_1")
 	got, err := open(t, awssm.Options{Endpoint: endpoint, Prefix: "prod/data+hub/"}).Values(t.Context(), names)
@@ -47,9 +48,9 @@ func TestValuesOverManyBatches(t *testing.T) {
 }
 
 func TestRemembersValuesAndAbsence(t *testing.T) {
-	endpoint := service(t)
+	endpoint := awstest.URL(t)
 	as(t, "test", "test")
-	client := create(t, endpoint, text("PW", "first"))
+	client := awstest.Create(t, endpoint, awstest.Text("PW", "first"))
 	now := time.Unix(0, 0)
 	store := open(t, awssm.Options{Endpoint: endpoint, TTL: time.Minute, Now: func() time.Time { return now }})
 	expect := func(step string, want map[string]string) {
@@ -63,7 +64,7 @@ func TestRemembersValuesAndAbsence(t *testing.T) {
 		}
 	}
 	expect("at first", map[string]string{"PW": "first"})
-	create(t, endpoint, text("LATER", "new"))
+	awstest.Create(t, endpoint, awstest.Text("LATER", "new"))
 	id, rotated := "PW", "second"
 	if _, err := client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &rotated}); err != nil {
 		t.Fatal(err)
@@ -75,10 +76,10 @@ func TestRemembersValuesAndAbsence(t *testing.T) {
 }
 
 func TestSaysWhichSecretsGiveNoText(t *testing.T) {
-	endpoint := service(t)
+	endpoint := awstest.URL(t)
 	as(t, "test", "test")
 	name := "BLOB"
-	client := create(t, endpoint, text("GOOD", "fine"), text("GONE", value), &secretsmanager.CreateSecretInput{Name: &name, SecretBinary: []byte(value)})
+	client := awstest.Create(t, endpoint, awstest.Text("GOOD", "fine"), awstest.Text("GONE", value), &secretsmanager.CreateSecretInput{Name: &name, SecretBinary: []byte(value)})
 	gone := "GONE"
 	if _, err := client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &gone}); err != nil {
 		t.Fatal(err)
@@ -115,9 +116,9 @@ func user(t *testing.T, endpoint, name string, statement map[string]any) (id, ke
 }
 
 func TestNamesTheMissingPermission(t *testing.T) {
-	endpoint := service(t)
+	endpoint := awstest.URL(t)
 	as(t, "test", "test")
-	create(t, endpoint, text("PW", value))
+	awstest.Create(t, endpoint, awstest.Text("PW", value))
 	id, key := user(t, endpoint, "lister", map[string]any{"Effect": "Allow", "Action": "secretsmanager:ListSecrets", "Resource": "*"})
 	goodID, goodKey := user(t, endpoint, "reader", map[string]any{"Effect": "Allow", "Action": []string{"secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue"}, "Resource": "*"})
 	authorize(t, endpoint)
@@ -160,15 +161,15 @@ func TestOptions(t *testing.T) {
 	as(t, "test", "test")
 	for name, o := range map[string]awssm.Options{
 		"no region":       {TTL: time.Second},
-		"no time to live": {Region: region},
-		"a space within":  {Region: region, TTL: time.Second, Prefix: "prod data"},
-		"a long prefix":   {Region: region, TTL: time.Second, Prefix: strings.Repeat("p", 512)},
+		"no time to live": {Region: awstest.Region},
+		"a space within":  {Region: awstest.Region, TTL: time.Second, Prefix: "prod data"},
+		"a long prefix":   {Region: awstest.Region, TTL: time.Second, Prefix: strings.Repeat("p", 512)},
 	} {
 		if _, err := awssm.New(t.Context(), o); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	t.Setenv("AWS_REGION", region)
+	t.Setenv("AWS_REGION", awstest.Region)
 	store, err := awssm.New(t.Context(), awssm.Options{TTL: time.Second})
 	if err != nil || store.ID() != "aws-sm" {
 		t.Errorf("with the environment's region: %v", err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockforge/lockforge/executor/internal/awstest"
 	"github.com/lockforge/lockforge/executor/internal/remotetest"
 	"github.com/lockforge/lockforge/executor/secret/awssm"
 	"github.com/lockforge/lockforge/executor/secret/remote"
@@ -52,9 +53,9 @@ func refuse(w http.ResponseWriter, status int, code string) bool {
 }
 
 func TestRetriesWhatMayWorkLater(t *testing.T) {
-	endpoint := service(t)
+	endpoint := awstest.URL(t)
 	as(t, "test", "test")
-	create(t, endpoint, text("PW", value))
+	awstest.Create(t, endpoint, awstest.Text("PW", value))
 	for name, fault := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"throttling":         func(w http.ResponseWriter, _ *http.Request) bool { return refuse(w, 400, "ThrottlingException") },
 		"out of order":       func(w http.ResponseWriter, _ *http.Request) bool { return refuse(w, 500, "InternalServiceError") },

@@ -1,109 +1,25 @@
 package awssm_test
 
 import (
-	"bufio"
-	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
-	"regexp"
-	"runtime"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
+	"github.com/lockforge/lockforge/executor/internal/awstest"
 	"github.com/lockforge/lockforge/executor/secret/awssm"
-	"github.com/lockforge/lockforge/internal/testenv"
 )
-
-const region = "eu-central-1"
 
 // value must never be in an error.
 const value = "hunter22-Passw0rd"
 
-var moto struct {
-	once sync.Once
-	url  string
-	stop func()
-	err  error
-}
-
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if moto.stop != nil {
-		moto.stop()
-	}
+	awstest.Stop()
 	os.Exit(code)
-}
-
-// service is the URL of moto's server, one for all tests.
-func service(t *testing.T) string {
-	t.Helper()
-	program := os.Getenv("LOCKFORGE_MOTO")
-	if program == "" {
-		var err error
-		if program, err = exec.LookPath("moto_server"); err != nil {
-			program = "../../../.tools/bin/moto_server"
-		}
-	}
-	if _, err := os.Stat(program); err != nil {
-		testenv.Missing(t, "no moto_server: run scripts/moto.sh, or name one in LOCKFORGE_MOTO")
-	}
-	moto.once.Do(func() { moto.url, moto.stop, moto.err = startMoto(program) })
-	if moto.err != nil {
-		t.Fatal(moto.err)
-	}
-	return moto.url
-}
-
-// startMoto runs the server on a port of its choice. It ends with stop, or with
-// this process: the kernel ends it with the thread that started it, which is
-// kept for that.
-func startMoto(program string) (address string, stop func(), err error) {
-	out, in, err := os.Pipe()
-	if err != nil {
-		return "", nil, err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, "-H", "127.0.0.1", "-p", "0")
-	cmd.Stdout, cmd.Stderr = in, in
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started, ended := make(chan error, 1), make(chan struct{})
-	go func() {
-		defer close(ended)
-		runtime.LockOSThread()
-		err := cmd.Start()
-		in.Close()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // it is killed
-		}
-	}()
-	stop = func() { cancel(); <-ended; out.Close() }
-	if err := <-started; err != nil {
-		stop()
-		return "", nil, err
-	}
-	startUp := time.AfterFunc(30*time.Second, cancel)
-	running := regexp.MustCompile(`Running on (http://127\.0\.0\.1:[0-9]+)`)
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if found := running.FindStringSubmatch(lines.Text()); found != nil {
-			startUp.Stop()
-			go func() { _, _ = io.Copy(io.Discard, out) }()
-			return found[1], stop, nil
-		}
-	}
-	stop()
-	return "", nil, fmt.Errorf("%s ended without saying where it listens", program)
 }
 
 // as lets the SDK find these credentials and nothing else.
@@ -121,7 +37,7 @@ func as(t *testing.T, id, key string) {
 func open(t *testing.T, o awssm.Options) *awssm.Store {
 	t.Helper()
 	if o.Region == "" {
-		o.Region = region
+		o.Region = awstest.Region
 	}
 	if o.TTL == 0 {
 		o.TTL = time.Nanosecond
@@ -134,30 +50,6 @@ func open(t *testing.T, o awssm.Options) *awssm.Store {
 		t.Fatal(err)
 	}
 	return store
-}
-
-// create puts secrets into the service, and takes them out with the test.
-func create(t *testing.T, endpoint string, inputs ...*secretsmanager.CreateSecretInput) *secretsmanager.Client {
-	t.Helper()
-	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(region))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.BaseEndpoint = &endpoint })
-	for _, input := range inputs {
-		if _, err := client.CreateSecret(t.Context(), input); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			now := true
-			_, _ = client.DeleteSecret(context.Background(), &secretsmanager.DeleteSecretInput{SecretId: input.Name, ForceDeleteWithoutRecovery: &now})
-		})
-	}
-	return client
-}
-
-func text(name, value string) *secretsmanager.CreateSecretInput {
-	return &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value}
 }
 
 // iam calls AWS's query API, which moto routes by the service that the

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/lockforge/lockforge/executor/internal/gcptest"
 	"github.com/lockforge/lockforge/executor/internal/remotetest"
 	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/secret/gcpsm"
@@ -27,7 +28,7 @@ var _ secret.Store = (*gcpsm.Store)(nil)
 
 func TestValues(t *testing.T) {
 	account(t)
-	s := &service{fault: func(context.Context, int, string) error { time.Sleep(5 * time.Millisecond); return nil }}
+	s := &gcptest.Service{Fault: func(context.Context, int, string) error { time.Sleep(5 * time.Millisecond); return nil }}
 	store := start(t, s, gcpsm.Options{Prefix: "team-"})
 	want := map[string]string{"EMPTY": ""}
 	for i := range 30 {
@@ -35,9 +36,9 @@ func TestValues(t *testing.T) {
 		want[name] = fmt.Sprintf(" %s\n%d ", value, i)
 	}
 	for name, text := range want {
-		s.put("team-"+name, text)
+		s.Put("team-"+name, text)
 	}
-	s.put("OTHER", "without the prefix")
+	s.Put("OTHER", "without the prefix")
 	names := append(slices.Sorted(maps.Keys(want)), "OTHER", "ABSENT", "../x", "x/versions/1", "DB_1", strings.Repeat("A", 255))
 	got, err := store.Values(t.Context(), names)
 	if err != nil {
@@ -46,18 +47,18 @@ func TestValues(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
-	if asked := len(s.questions()); asked != len(want)+2 {
+	if asked := len(s.Questions()); asked != len(want)+2 {
 		t.Errorf("%d questions for %d names", asked, len(want)+2)
 	}
-	if s.most < 2 || s.most > 8 {
-		t.Errorf("%d questions at once", s.most)
+	if most := s.Most(); most < 2 || most > 8 {
+		t.Errorf("%d questions at once", most)
 	}
 }
 
 func TestRemembersValuesButNotAbsence(t *testing.T) {
 	account(t)
 	now := time.Unix(0, 0)
-	s := &service{}
+	s := &gcptest.Service{}
 	store := start(t, s, gcpsm.Options{TTL: time.Minute, Now: func() time.Time { return now }})
 	expect := func(step string, want map[string]string) {
 		t.Helper()
@@ -69,10 +70,10 @@ func TestRemembersValuesButNotAbsence(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", step, diff)
 		}
 	}
-	s.put("PW", "first")
+	s.Put("PW", "first")
 	expect("at first", map[string]string{"PW": "first"})
-	s.put("LATER", "new")
-	s.put("PW", "second")
+	s.Put("LATER", "new")
+	s.Put("PW", "second")
 	now = now.Add(59 * time.Second)
 	expect("within the time to live", map[string]string{"PW": "first", "LATER": "new"})
 	now = now.Add(time.Second)
@@ -88,7 +89,7 @@ func TestRetriesWhatMayWorkLater(t *testing.T) {
 		"hanging":     func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &service{fault: func(ctx context.Context, n int, _ string) error {
+			s := &gcptest.Service{Fault: func(ctx context.Context, n int, _ string) error {
 				if n < 3 {
 					return fault(ctx)
 				}
@@ -99,7 +100,7 @@ func TestRetriesWhatMayWorkLater(t *testing.T) {
 				o.AttemptTimeout = 700 * time.Millisecond
 			}
 			store := start(t, s, o)
-			s.put("PW", value)
+			s.Put("PW", value)
 			got, err := store.Values(t.Context(), []string{"PW"})
 			if err != nil {
 				t.Fatal(err)
@@ -107,7 +108,7 @@ func TestRetriesWhatMayWorkLater(t *testing.T) {
 			if diff := cmp.Diff(map[string]string{"PW": value}, got); diff != "" {
 				t.Errorf("values (-want +got):\n%s", diff)
 			}
-			if n := len(s.questions()); n != 3 {
+			if n := len(s.Questions()); n != 3 {
 				t.Errorf("%d questions, want 3", n)
 			}
 		})
@@ -147,13 +148,13 @@ func TestExplainsWhatDoesNotWork(t *testing.T) {
 		{"down", status.Error(codes.Unavailable, value), remote.Unavailable, 10, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := &service{fault: func(context.Context, int, string) error { return tc.fault }}
+			s := &gcptest.Service{Fault: func(context.Context, int, string) error { return tc.fault }}
 			got, err := start(t, s, gcpsm.Options{}).Values(t.Context(), []string{"B", "A"})
 			text := remotetest.Problem(t, err, tc.kind)
 			if len(got) != 0 {
 				t.Errorf("%d values", len(got))
 			}
-			if n := len(s.questions()); n != tc.asked {
+			if n := len(s.Questions()); n != tc.asked {
 				t.Errorf("%d questions, want %d", n, tc.asked)
 			}
 			for _, says := range tc.says {
@@ -171,7 +172,6 @@ func TestExplainsWhatDoesNotWork(t *testing.T) {
 func TestPartialAnswers(t *testing.T) {
 	account(t)
 	wrong := int64(1)
-	const version = "projects/acme-1/secrets/%s/versions/latest"
 	for _, tc := range []struct {
 		name    string
 		payload *secretmanagerpb.SecretPayload
@@ -184,17 +184,15 @@ func TestPartialAnswers(t *testing.T) {
 		{"denied", nil, denial(t, "IAM_PERMISSION_DENIED", ""), remote.Denied},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := &service{
-				payloads: map[string]*secretmanagerpb.SecretPayload{fmt.Sprintf(version, "B"): tc.payload},
-				fault: func(_ context.Context, _ int, name string) error {
-					if name == fmt.Sprintf(version, "B") {
-						return tc.fault
-					}
-					return nil
-				},
-			}
+			s := &gcptest.Service{Fault: func(_ context.Context, _ int, name string) error {
+				if name == gcptest.Version("B") {
+					return tc.fault
+				}
+				return nil
+			}}
+			s.PutPayload("B", tc.payload)
 			store := start(t, s, gcpsm.Options{})
-			s.put("A", "fine")
+			s.Put("A", "fine")
 			got, err := store.Values(t.Context(), []string{"A", "B"})
 			if text := remotetest.Problem(t, err, tc.kind); !strings.HasPrefix(text, "B: ") {
 				t.Errorf("the error does not name B: %s", text)
@@ -208,7 +206,7 @@ func TestPartialAnswers(t *testing.T) {
 
 func TestHangingServiceIsNotWaitedForForEver(t *testing.T) {
 	account(t)
-	s := &service{fault: func(ctx context.Context, _ int, _ string) error { <-ctx.Done(); return ctx.Err() }}
+	s := &gcptest.Service{Fault: func(ctx context.Context, _ int, _ string) error { <-ctx.Done(); return ctx.Err() }}
 	started := time.Now()
 	_, err := start(t, s, gcpsm.Options{Timeout: 300 * time.Millisecond, AttemptTimeout: 100 * time.Millisecond}).Values(t.Context(), []string{"PW"})
 	remotetest.Problem(t, err, remote.Unavailable)
@@ -235,9 +233,9 @@ func TestCheck(t *testing.T) {
 		"bad token":    {status.Error(codes.Unauthenticated, "x"), remote.Credentials},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &service{fault: func(context.Context, int, string) error { return tc.fault }}
+			s := &gcptest.Service{Fault: func(context.Context, int, string) error { return tc.fault }}
 			remotetest.Problem(t, start(t, s, gcpsm.Options{Prefix: "team-"}).Check(t.Context()), tc.kind)
-			if diff := cmp.Diff([]string{"projects/acme-1/secrets/team-EXECUTOR_CHECK/versions/latest"}, s.questions()); diff != "" {
+			if diff := cmp.Diff([]string{gcptest.Version("team-EXECUTOR_CHECK")}, s.Questions()); diff != "" {
 				t.Errorf("asked (-want +got):\n%s", diff)
 			}
 		})
