@@ -254,25 +254,6 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
-// drain ends the worker in good order.
-func (s *Service) drain(ctx context.Context) error {
-	s.draining.Store(true)
-	running := s.worker.Stats().Running
-	s.log.Info("draining", "running", running, "wait", s.config.Drain.Wait)
-	s.record(audit.Drain("told to end", running))
-	limit := s.config.Drain.Wait + s.config.Limits.Grace + s.config.Drain.Grace
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	// Results that the server does not take now are delivered after the next
-	// start: no fault of this end.
-	if err := s.worker.Drain(ctx, s.config.Drain.Wait); err != nil {
-		s.log.Warn("drained", "left", err.Error())
-		return nil
-	}
-	s.log.Info("drained")
-	return nil
-}
-
 // shows are what tells of the executor's state.
 func (s *Service) shows() map[string]func(context.Context) error {
 	shows := map[string]func(context.Context) error{

@@ -12,8 +12,8 @@ import (
 // Drain ends the worker in good order. From now on Request fails; runs that
 // have not started stay in the journal; running ones may go on for grace, and
 // are then stopped and reported as FAILURE; results are delivered until ctx
-// ends. What is left then is in the journal, for the next process: the error
-// names it.
+// ends. What is left then is in the journal, for the next process: a
+// *[LeftError] names it.
 func (w *Worker) Drain(ctx context.Context, grace time.Duration) error {
 	w.mu.Lock()
 	w.closing = true
@@ -35,9 +35,17 @@ func (w *Worker) Drain(ctx context.Context, grace time.Duration) error {
 	case <-ctx.Done():
 	}
 	if len(left) > 0 {
-		return fmt.Errorf("draining: %d runs are left in the journal: %.500s", len(left), strings.Join(left, " "))
+		return &LeftError{Runs: left}
 	}
 	return nil
+}
+
+// LeftError names, sorted, the runs whose result the server has not taken. Runs
+// that have not started need not be among them; the journal has those too.
+type LeftError struct{ Runs []string }
+
+func (e *LeftError) Error() string {
+	return fmt.Sprintf("draining: %d runs are left in the journal: %.500s", len(e.Runs), strings.Join(e.Runs, " "))
 }
 
 // Stop ends everything at once: children are told to end, their ends recorded,
