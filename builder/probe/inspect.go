@@ -124,14 +124,15 @@ func isBytecode(head []byte) bool {
 }
 
 // windows calls see with one piece of content after the other; each begins
-// with the end of the one before.
-func windows(content io.ReaderAt, size int64, buf []byte, see func([]byte) (done bool)) error {
+// with the end of the one before, of overlap bytes. more says that there is
+// another one.
+func windows(content io.ReaderAt, size int64, buf []byte, see func(b []byte, more bool) (done bool)) error {
 	for at := int64(0); at < size; at += int64(len(buf) - overlap) {
 		n, err := content.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
 		if err != nil && err != io.EOF {
 			return err
 		}
-		if see(buf[:n]) {
+		if see(buf[:n], at+int64(n) < size) {
 			return nil
 		}
 	}

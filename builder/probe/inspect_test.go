@@ -44,7 +44,7 @@ func TestWindowsCutNothingInTwo(t *testing.T) {
 	for _, at := range []int{0, window - 5, window - overlap, 2*window - overlap - 3, 700_000} {
 		body := strings.Repeat("-", at) + mark + strings.Repeat("-", 100)
 		found := false
-		err := windows(strings.NewReader(body), int64(len(body)), buf, func(b []byte) bool {
+		err := windows(strings.NewReader(body), int64(len(body)), buf, func(b []byte, _ bool) bool {
 			found = found || strings.Contains(string(b), mark)
 			return found
 		})

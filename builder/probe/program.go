@@ -88,7 +88,7 @@ func (s seen) all(m programMark) bool {
 // inspectProgram looks for marks in one program.
 func inspectProgram(content io.ReaderAt, size int64, buf []byte, note func(kindOfHit, string, string)) {
 	found := seen{}
-	_ = windows(content, size, buf, func(b []byte) bool { // its bytes have been read before
+	_ = windows(content, size, buf, func(b []byte, _ bool) bool { // its bytes have been read before
 		found.look(b, programMarks)
 		found.look(b, debugTexts)
 		return false

@@ -31,6 +31,24 @@ var secretForms = []secretForm{
 	{"a Google API key", "AIza", regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{35}\b`)},
 }
 
+// in reports whether b holds such a secret that is neither an example nor
+// published. What begins near the end of b is left to the next window, where
+// there is one: it has the whole of it.
+func (f secretForm) in(b []byte, more bool) bool {
+	if !bytes.Contains(b, []byte(f.anchor)) {
+		return false
+	}
+	for _, at := range f.form.FindAllIndex(b, -1) {
+		if more && at[0] >= len(b)-overlap {
+			continue
+		}
+		if !isExample(b[at[0]:at[1]]) && !isPublishedKey(b[at[0]:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // addressForm is an address with a password in it. It is looked for in
 // configuration only: documentation is full of made-up ones.
 var addressForm = regexp.MustCompile(`\b[a-z][a-z0-9+.-]{1,20}://[^/\s:@"'<>{}$%]*:[^/\s@"'<>{}$%]+@[A-Za-z0-9]`)
@@ -72,14 +90,10 @@ func inspectSecrets(e facts.Entry, content io.ReaderAt, buf []byte, note func(ki
 			note(hitSecret, "", what)
 		}
 	}
-	return windows(content, e.Size, buf, func(b []byte) bool {
+	return windows(content, e.Size, buf, func(b []byte, more bool) bool {
 		for _, f := range secretForms {
-			if bytes.Contains(b, []byte(f.anchor)) {
-				for _, m := range f.form.FindAll(b, -1) {
-					if !isExample(m) {
-						tell(f.what)
-					}
-				}
+			if f.in(b, more) {
+				tell(f.what)
 			}
 		}
 		if addresses {
