@@ -24,6 +24,7 @@ import (
 	"github.com/lockforge/lockforge/executor/mask"
 	"github.com/lockforge/lockforge/executor/sandbox"
 	"github.com/lockforge/lockforge/executor/secret"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 func TestNothingIsWrong(t *testing.T) {
@@ -120,6 +121,25 @@ func TestWhatIsWrong(t *testing.T) {
 		"a source that is down": {func(_ *testing.T, in *check.Inputs) {
 			in.Sources = append(in.Sources, source{"gms", errors.New("no search")})
 		}, check.NameSource + "gms", check.Failed, check.Environment, "no search"},
+		"a property without effect": {func(_ *testing.T, in *check.Inputs) {
+			in.Sources = []check.Source{noting{source{name: "kafka"}, []string{"property fetch.min.bytez is unknown"}}}
+		}, check.NameSource + "kafka", check.Warning, check.Configuration, "fetch.min.bytez"},
+		"tokens that end, and an old CLI": {func(t *testing.T, in *check.Inputs) {
+			in.Renewed, in.Config.Venvs.Version = true, config.VersionBundled
+			writeJSON(t, filepath.Join(in.Config.Venvs.Root, contract.MetadataFile), contract.Metadata{
+				BundledPlugins: []string{"mysql"}, CLIVersion: "1.7.0.13", Venvs: []contract.Venv{{Dir: "mysql-bundled", Plugins: []string{"mysql"}}},
+			})
+		}, check.NameCredential, check.Warning, check.Environment, "has the one of its start: CLI 1.7.0.13"},
+		"a directory of logs that is another user's": {func(t *testing.T, in *check.Inputs) {
+			if os.Geteuid() != 0 {
+				testenv.Missing(t, "only root can make a directory of another user")
+			}
+			dir := t.TempDir()
+			if err := os.Chown(dir, 1000, 1000); err != nil {
+				t.Fatal(err)
+			}
+			in.Config.Logs.Dir = dir
+		}, check.NameState, check.Failed, check.Environment, "not a directory of this user's own"},
 		"a warning of the configuration": {func(_ *testing.T, in *check.Inputs) {
 			in.Warnings = []config.Warning{{Where: "DATAHUB_EXECUTOR_X", Text: "is unknown"}}
 		}, check.NameConfiguration, check.Warning, check.Configuration, "DATAHUB_EXECUTOR_X"},

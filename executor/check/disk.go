@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/lockforge/lockforge/executor/ingestion"
 	"github.com/lockforge/lockforge/executor/journal"
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +39,9 @@ func (in Inputs) state(context.Context) (f Findings) {
 		}
 		seen[dir.path] = true
 		free, err := writable(dir.path)
+		if err == nil && (dir.path == c.Logs.Dir || dir.path == c.Logs.Work) {
+			err = ingestion.CheckPlace(dir.path)
+		}
 		switch {
 		case err != nil:
 			f.fail(Environment, "mount a volume there that the executor's user can write, or set "+dir.variable, "%v", err)
@@ -46,27 +50,33 @@ func (in Inputs) state(context.Context) (f Findings) {
 		}
 	}
 	if f.status() != Failed {
+		f.note("logs of runs in %s, their scratch directories in %s", c.Logs.Dir, c.Logs.Work)
 		in.journal(&f)
 	}
 	return f
 }
 
+// nearest is the directory, or the first of its parents that is there.
+func nearest(dir string) (existing string, err error) {
+	for existing = dir; ; existing = filepath.Dir(existing) {
+		info, err := os.Stat(existing)
+		switch {
+		case err == nil && info.IsDir():
+			return existing, nil
+		case err == nil:
+			return "", fmt.Errorf("%s is no directory", existing)
+		case !errors.Is(err, fs.ErrNotExist) || existing == filepath.Dir(existing):
+			return "", fmt.Errorf("looking at %s: %w", existing, err)
+		}
+	}
+}
+
 // writable writes a file to the directory, or to what of its parents is there,
 // and returns how many bytes are free.
 func writable(dir string) (free uint64, err error) {
-	existing := dir
-	for {
-		info, err := os.Stat(existing)
-		if err == nil && info.IsDir() {
-			break
-		}
-		if err == nil {
-			return 0, fmt.Errorf("%s is no directory", existing)
-		}
-		if !errors.Is(err, fs.ErrNotExist) || existing == filepath.Dir(existing) {
-			return 0, fmt.Errorf("looking at %s: %w", existing, err)
-		}
-		existing = filepath.Dir(existing)
+	existing, err := nearest(dir)
+	if err != nil {
+		return 0, err
 	}
 	file, err := os.CreateTemp(existing, ".executor-check-*")
 	if err != nil {

@@ -52,7 +52,11 @@ func (in Inputs) start(ctx context.Context) (sandbox.Report, error) {
 		}
 		argv = []string{self, "help"}
 	}
-	dir, err := os.MkdirTemp("", "executor-check-")
+	work, err := nearest(in.Config.Logs.Work)
+	if err != nil {
+		return sandbox.Report{}, err
+	}
+	dir, err := os.MkdirTemp(work, "executor-check-")
 	if err != nil {
 		return sandbox.Report{}, err
 	}

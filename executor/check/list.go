@@ -36,7 +36,10 @@ type Inputs struct {
 
 	Server Server
 	// HTTP reaches the server as Server does, for its clock; nil is a plain client.
-	HTTP    *http.Client
+	HTTP *http.Client
+	// Renewed says that the executor's credential is renewed or rotated.
+	Renewed bool
+	// Sources may have Notes() []string about settings without effect.
 	Sources []Source
 	Stores  []secret.Store
 	// Sandbox is what runs get; nil is none.

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lockforge/lockforge/executor/bundle"
 	"github.com/lockforge/lockforge/executor/gms"
 	"github.com/lockforge/lockforge/executor/gms/auth"
+	"github.com/lockforge/lockforge/executor/ingestion"
 )
 
 const (
@@ -64,7 +66,24 @@ func (in Inputs) credential(ctx context.Context) (f Findings) {
 	if in.Config.Auth.Type == auth.TypeNone {
 		f.note("the server asks for no credential")
 	}
+	if in.Renewed {
+		in.renewal(&f)
+	}
 	return f
+}
+
+// renewal says how long runs without a sink of their own can write to the
+// server.
+func (in Inputs) renewal(f *Findings) {
+	metadata, err := bundle.Metadata(in.Config.Venvs.Root)
+	switch {
+	case err != nil: // the image's check says it
+	case ingestion.RenewsTokens(metadata.CLIVersion):
+		f.note("the credential is renewed, for runs that write to this server too, within %s", ingestion.RenewEvery)
+	default:
+		f.warn(Environment, "build the image with a newer DataHub CLI, or let tokens live longer than runs take",
+			"the credential is renewed, but a run that writes to this server has the one of its start: CLI %s does not take a new one", metadata.CLIVersion)
+	}
 }
 
 // privilege finds out whether the server would take a result, without giving

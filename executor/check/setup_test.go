@@ -36,6 +36,14 @@ type source struct {
 func (s source) Name() string                { return s.name }
 func (s source) Check(context.Context) error { return s.err }
 
+// noting is a source with settings that have no effect.
+type noting struct {
+	source
+	notes []string
+}
+
+func (n noting) Notes() []string { return n.notes }
+
 // store is one without a check of its own.
 type store struct {
 	id  string

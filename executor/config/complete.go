@@ -18,6 +18,9 @@ func (l *loader) complete() {
 	l.completeSources()
 	l.completeSecrets()
 	l.completeOutward()
+	if logs := &l.config.Logs; logs.Work == "" {
+		logs.Work = firstUsable(defaultWork, filepath.Join(logs.Dir, workBesideLogs))
+	}
 	l.checkPaths()
 }
 

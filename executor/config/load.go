@@ -19,7 +19,8 @@ type loader struct {
 
 // Load returns the configuration that the variables and the file say, where
 // environ is as os.Environ returns it and file may be empty. What is wrong is
-// said all at once, in an [*Error].
+// said all at once, in an [*Error]. Of the file system it looks at nothing but
+// the file, and where scratch directories can be made if nobody says so.
 func Load(environ []string, file string) (*Config, []Warning, error) {
 	l := &loader{config: &Config{Kafka: &Kafka{}, Poll: &Poll{}}, from: map[string]string{}}
 	l.defaults()

@@ -13,7 +13,7 @@ type Page struct {
 func Reference() []Page {
 	settings := Page{
 		Title: "Settings",
-		Intro: "Each is a variable, or a key of the YAML file that `--config` names. The first variable that is not empty counts; a variable overrules the file, and the file the default.",
+		Intro: "Each is a variable, or a key of the YAML file that `--config` names. The first variable that is not empty counts; a variable overrules the file, and the file the default. A variable that is a list has commas between its parts; where a part has a comma in it, write the list as JSON: `[\"/data/a,b\", \"/data/c\"]`. In the file a list is a sequence.",
 		Head:  []string{"key", "variables", "form", "default", "meaning"},
 	}
 	for _, s := range Settings() {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,11 +80,21 @@ func (c Config) String() string {
 	var b strings.Builder
 	for _, e := range c.entries() {
 		if list, ok := e.value.([]string); ok {
-			e.value = strings.Join(list, ",")
+			e.value = join(list)
 		}
 		fmt.Fprintf(&b, "%s = %v\n", e.key, e.value)
 	}
 	return b.String()
+}
+
+// join writes a list as a variable would have it.
+func join(list []string) string {
+	text := strings.Join(list, ",")
+	if again, err := parseList(text); err == nil && slices.Equal(again, list) {
+		return text
+	}
+	encoded, _ := json.Marshal(list) // texts only
+	return string(encoded)
 }
 
 // Format covers every verb of fmt.

@@ -20,8 +20,9 @@ type Setting struct {
 // Form says how a value is written.
 type Form string
 
-// The forms. A variable that is a list has commas between its parts; in the
-// file it is a sequence. A variable that is a mapping has "name=value" parts.
+// The forms. A variable that is a list has commas between its parts, or is a
+// JSON list; in the file it is a sequence. A variable that is a mapping has
+// "name=value" parts.
 const (
 	Text         Form = "text"
 	URL          Form = "URL"          // http or https, without credentials

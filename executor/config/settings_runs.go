@@ -137,8 +137,8 @@ func stateSettings() []Setting {
 			field:   func(c *Config) any { return &c.Logs.Dir },
 		},
 		{
-			Key: "logs.work", Names: []string{"LOCKFORGE_EXECUTOR_WORK_DIR"}, Form: Text, Default: "/tmp/datahub/ingest",
-			Meaning: "Directory of the scratch directories of runs, which are removed with the run.",
+			Key: "logs.work", Names: []string{"LOCKFORGE_EXECUTOR_WORK_DIR"}, Form: Text, Otherwise: "`" + defaultWork + "`, or `" + workBesideLogs + "` in the directory of logs where that cannot be made",
+			Meaning: "Directory of the scratch directories of runs, which are removed with the run. It is the executor's alone.",
 			field:   func(c *Config) any { return &c.Logs.Work },
 		},
 		{

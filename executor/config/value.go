@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lockforge/lockforge/executor/sandbox"
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // set gives the field the value that a variable, or a scalar of the file, has.
@@ -29,7 +31,11 @@ func (s Setting) set(c *Config, text string) error {
 		}
 		*field = NewSecret(text)
 	case *[]string:
-		return s.setList(c, split(text))
+		values, err := parseList(text)
+		if err != nil {
+			return err
+		}
+		return s.setList(c, values)
 	case *Properties:
 		pairs, err := parsePairs(text)
 		if err != nil {
@@ -197,6 +203,23 @@ func parseURL(text string) (string, error) {
 	}
 	return strings.TrimRight(text, "/"), nil
 }
+
+// parseList reads texts with commas between them, or a JSON list, which begins
+// with [" and whose parts can have commas in them.
+func parseList(text string) ([]string, error) {
+	if !jsonList.MatchString(text) {
+		return split(text), nil
+	}
+	var values []string
+	decoder := json.NewDecoder(strings.NewReader(text))
+	if err := decoder.Decode(&values); err != nil || decoder.More() {
+		return nil, fmt.Errorf("%.200q begins as a JSON list of texts and is none", text)
+	}
+	return values, nil
+}
+
+// jsonList is not how the address of a host begins, such as [::1]:9092.
+var jsonList = lazyregexp.New(`^\[\s*"`)
 
 // parsePairs reads "name=value,name=value" with percent-encoded values, as
 // OpenTelemetry's variables have them.

@@ -49,9 +49,45 @@ func (p places) writable() []string {
 	return []string{p.out, p.artifacts}
 }
 
-// private makes a directory that only this user can enter. One that is there
-// already has to be this user's own directory, for in a place that all may
-// write somebody else could have made it, or a link.
+// CheckPlace says why a directory that is there cannot hold logs or scratch
+// directories of runs: in a place that all may write somebody else could have
+// made it, or a link. It has to be this user's own, or root's and closed to
+// all but a group, as volumes are mounted.
+func CheckPlace(dir string) error {
+	_, err := owner(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// owner is 0 for root and else this user.
+func owner(dir string) (uid int, err error) {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return 0, err
+	}
+	const others = 0o002 // may write
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case ok && info.IsDir() && int(stat.Uid) == os.Geteuid():
+	case ok && info.IsDir() && stat.Uid == 0 && info.Mode().Perm()&others == 0:
+	default:
+		return 0, fmt.Errorf("%s exists and is not a directory of this user's own", dir)
+	}
+	return int(stat.Uid), nil
+}
+
+// base makes the directory in which those of runs are.
+func base(dir string) error {
+	if uid, err := owner(dir); err == nil && uid != os.Geteuid() {
+		return nil // as it is mounted
+	}
+	return private(dir)
+}
+
+// private makes a directory that only this user can enter, which has to be
+// this user's own if it is there already.
 func private(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -59,12 +95,12 @@ func private(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err == nil || !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	info, err := os.Lstat(dir)
+	uid, err := owner(dir)
+	if err == nil && uid != os.Geteuid() {
+		err = fmt.Errorf("%s exists and is root's", dir)
+	}
 	if err != nil {
 		return err
-	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(stat.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s exists and is not a directory of this user's own", dir)
 	}
 	return os.Chmod(dir, 0o700)
 }
@@ -77,19 +113,27 @@ func makePlaces(o *Options, id string) (p places, lost, err error) {
 	if err := task.Remove(p.work); err != nil {
 		return p, nil, &Error{Kind: Local, Err: fmt.Errorf("clearing the scratch directory: %w", err)}
 	}
-	for _, dir := range []string{o.Work, p.work, p.out} {
-		if err := private(dir); err != nil {
-			return p, nil, &Error{Kind: Local, Err: fmt.Errorf("making the scratch directory: %w", err)}
+	err = base(o.Work)
+	for _, dir := range []string{p.work, p.out} {
+		if err == nil {
+			err = private(dir)
 		}
+	}
+	if err != nil {
+		return p, nil, &Error{Kind: Local, Err: fmt.Errorf("making the scratch directory: %w", err)}
 	}
 	if o.Logs.Dir == "" {
 		return p, nil, nil
 	}
 	own := filepath.Join(o.Logs.Dir, id)
-	for _, dir := range []string{o.Logs.Dir, own, filepath.Join(own, logsName), filepath.Join(own, artifactsName)} {
-		if err := private(dir); err != nil {
-			return p, fmt.Errorf("making the directory of logs: %w", err), nil
+	err = base(o.Logs.Dir)
+	for _, dir := range []string{own, filepath.Join(own, logsName), filepath.Join(own, artifactsName)} {
+		if err == nil {
+			err = private(dir)
 		}
+	}
+	if err != nil {
+		return p, fmt.Errorf("making the directory of logs: %w", err), nil
 	}
 	p.log, p.artifacts = filepath.Join(own, logsName, logName), filepath.Join(own, artifactsName)
 	return p, nil, nil

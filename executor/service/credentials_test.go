@@ -74,6 +74,10 @@ func TestTokenFileIsRotated(t *testing.T) {
 	m.put(t, m.accepted)
 	server := gmstest.Start(t, gmstest.Options{Authorize: m.is})
 	p.env = append(p.env, "DATAHUB_GMS_URL="+server.URL(), "DATAHUB_AUTH_TOKEN_FILE="+m.file)
+	if said, code := p.check(); code != 0 || !strings.Contains(said, "the credential is renewed, for runs that write to this server too") {
+		t.Errorf("check ends with %d:\n%s", code, said)
+	}
+	server.Forgive() // check proposes what cannot be stored
 	e := p.serve()
 	// seen are the tokens that a run had, in order.
 	seen := func(id string) (tokens []string) {
@@ -105,6 +109,7 @@ func TestTokenFileIsRotated(t *testing.T) {
 		request(server, ids[i])
 		p.eventually("start of run "+ids[i], func() bool { return len(seen(ids[i])) > 0 })
 		rotate(fmt.Sprint("rot4ting-", i+1))
+		server.WaitStatus(t, ids[i], limit, "SUCCESS", "FAILURE")
 	}
 	p.settled(server, ids)
 	got := map[string][]string{}

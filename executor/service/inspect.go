@@ -6,6 +6,7 @@ import (
 
 	"github.com/lockforge/lockforge/executor/check"
 	"github.com/lockforge/lockforge/executor/config"
+	"github.com/lockforge/lockforge/executor/gms/auth"
 	"github.com/lockforge/lockforge/executor/metrics"
 )
 
@@ -22,7 +23,11 @@ func Inspect(ctx context.Context, c *config.Config, warnings []config.Warning, h
 	s.secrets, in.Err = s.stores(ctx)
 	in.Err = errors.Join(in.Err, s.openSources(ctx))
 	in.Server, in.HTTP, in.Stores, in.Sandbox = s.once, s.once.HTTP(), s.secrets, s.sandbox()
+	in.Renewed = !auth.Lasting(s.auth)
 	for _, source := range s.sources {
+		if watched, ok := source.(watched); ok {
+			source = watched.Source // it has more to say
+		}
 		in.Sources = append(in.Sources, source)
 	}
 	if s.signals != nil {
