@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -33,6 +34,8 @@ type act struct {
 	// Password is what a real source would connect with: "${DB_PASSWORD}".
 	// The CLI gives it away in every way that it can think of.
 	Password string `json:"password,omitempty"`
+	// Other is one more secret that a real source would need; nobody looks at it.
+	Other string `json:"other,omitempty"`
 	// Report says what the structured report is instead of one: "fifo",
 	// "huge", "garbage", or "link:" and where to.
 	Report string `json:"report,omitempty"`
@@ -46,7 +49,7 @@ func cliMain(args []string) int {
 	}
 	a, id, err := readAct(os.Stdin)
 	if err == nil {
-		err = leave(a.Evidence, id)
+		err = leave(a, id)
 	}
 	if err != nil {
 		fmt.Println("the CLI of the tests:", err)
@@ -100,15 +103,26 @@ func readAct(r io.Reader) (a act, id string, err error) {
 	return a, recipe.RunID, nil
 }
 
-// leave writes a line for this start, in one piece.
-func leave(dir, id string) error {
-	f, err := os.OpenFile(filepath.Join(dir, "starts"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+// leave writes a line for this start, in one piece, and a digest of the
+// password that it was given.
+func leave(a act, id string) error {
+	if a.Password != "" {
+		if err := os.WriteFile(filepath.Join(a.Evidence, "password-"+id), digest(a.Password), 0o600); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(a.Evidence, "starts"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	_, err = fmt.Fprintf(f, "%s %d\n", id, os.Getpid())
 	return err
+}
+
+func digest(password string) []byte {
+	sum := sha256.Sum256([]byte(password))
+	return []byte(hex.EncodeToString(sum[:]))
 }
 
 func flood(size int) {

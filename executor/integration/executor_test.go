@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bytes"
+	"cmp"
 	"os/exec"
 	"strings"
 	"sync"
@@ -45,7 +46,7 @@ func (s *spoken) String() string {
 func (p *place) start(env ...string) *executor {
 	p.t.Helper()
 	e := &executor{t: p.t, place: p, said: &spoken{}, ended: make(chan struct{})}
-	e.cmd = exec.Command(program(p.t), "serve")
+	e.cmd = exec.Command(cmp.Or(p.program, program(p.t)), "serve")
 	e.cmd.Env = append(append([]string{"LANG=C.UTF-8"}, p.env...), env...)
 	e.cmd.Stdout, e.cmd.Stderr = e.said, e.said
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -170,8 +170,8 @@ func TestReportsThatAreNone(t *testing.T) {
 	p.noSecret()
 }
 
-// TestClocksDiffer has the server's clock far ahead or behind. (The executor's
-// own cannot be moved by a test: it reads the kernel's without a C library.)
+// TestClocksDiffer has the server's clock far ahead or behind. For the
+// executor's own see TestClockJumps.
 func TestClocksDiffer(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-14 * time.Minute, 36 * time.Hour} {

@@ -83,8 +83,8 @@ var builtImage = sync.OnceValues(func() (string, error) {
 // directories of the host, at the paths that they expect it by default.
 type imagePlace struct {
 	*kafkaPlace
-	rootfs string
-	mysql  dbtest.Server
+	rootfs          string
+	mysql, postgres dbtest.Server
 }
 
 func newImagePlace(t testing.TB) *imagePlace {
@@ -96,9 +96,10 @@ func newImagePlace(t testing.TB) *imagePlace {
 	must(t, ocirun.Unpack(t.Context(), ref, p.rootfs))
 	own, err := ocirun.Env(t.Context(), ref)
 	must(t, err)
-	p.mysql = dbtest.Start(t, dbtest.MySQL)
-	p.password = p.mysql.Password
+	p.mysql, p.postgres = dbtest.Start(t, dbtest.MySQL), dbtest.Start(t, dbtest.Postgres)
+	p.password, p.second = p.mysql.Password, p.postgres.Password
 	must(t, os.WriteFile(p.path("secrets/DB_PASSWORD"), []byte(p.password+"\n"), 0o400))
+	must(t, os.WriteFile(p.path("secrets/POSTGRES_PASSWORD"), []byte(p.second+"\n"), 0o400))
 	for _, dir := range []string{"state", "datahub", "secrets", "auth"} {
 		must(t, os.MkdirAll(p.path(dir), 0o700))
 		must(t, exec.Command("chown", "-R", fmt.Sprintf("%d:%d", userID, userID), p.path(dir)).Run())
@@ -173,10 +174,17 @@ func (c *container) drain() {
 	}
 }
 
-// mysqlRecipe reads the whole database, and writes to where the executor does.
-func (p *imagePlace) mysqlRecipe() map[string]any {
-	return recipeOf(fmt.Sprintf(`{"source": {"type": "mysql", "config": {"host_port": %q, "database": %q, "username": %q, "password": "${DB_PASSWORD}"}}}`,
-		p.mysql.HostPort(), p.mysql.Database, p.mysql.User))
+// mysqlRecipe and postgresRecipe read a whole database, and write to where the
+// executor does.
+func (p *imagePlace) mysqlRecipe() map[string]any { return databaseRecipe(p.mysql, "DB_PASSWORD") }
+
+func (p *imagePlace) postgresRecipe() map[string]any {
+	return databaseRecipe(p.postgres, "POSTGRES_PASSWORD")
+}
+
+func databaseRecipe(s dbtest.Server, secret string) map[string]any {
+	return recipeOf(fmt.Sprintf(`{"source": {"type": %q, "config": {"host_port": %q, "database": %q, "username": %q, "password": "${%s}"}}}`,
+		s.Kind, s.HostPort(), s.Database, s.User, secret))
 }
 
 // endless makes up tables, whose names begin with the id, for minutes.
@@ -201,17 +209,20 @@ func TestImage(t *testing.T) {
 	ask("through-kafka", p.mysqlRecipe())
 	r := p.endsWithin("through-kafka", "SUCCESS")
 	t.Logf("ingesting from MySQL took %s", time.Since(start).Round(time.Millisecond))
-	p.tablesArrived()
+	p.tablesArrived("mysql,shop.orders", map[string]string{"id": "INTEGER", "customer": "VARCHAR", "amount": "DECIMAL", "changed": "TIMESTAMP"})
 	if r.StructuredReport == nil || !strings.Contains(r.StructuredReport.SerializedValue, "datahub-rest") {
 		t.Errorf("the structured report is %+v", r.StructuredReport)
 	}
+	ask("postgres", p.postgresRecipe())
+	p.endsWithin("postgres", "SUCCESS")
+	p.tablesArrived("postgres,shop.public.orders", map[string]string{"id": "INTEGER", "customer": "VARCHAR", "amount": "NUMERIC", "changed": "TIMESTAMP WITHOUT TIME ZONE"})
 	test := p.mysqlRecipe()
 	test["task"] = "TEST_CONNECTION"
 	ask("connection", test)
 	if r := p.endsWithin("connection", "SUCCESS"); r.StructuredReport == nil || !strings.Contains(r.StructuredReport.SerializedValue, `"capable":true`) {
 		t.Errorf("the test of the connection says %+v", r.StructuredReport)
 	}
-	t.Logf("after two runs the executor has %d MiB", c.resident()>>20)
+	t.Logf("after three runs the executor has %d MiB", c.resident()>>20)
 
 	ask("cancelled", endless("cancelled"))
 	p.writes("cancelled")
@@ -252,12 +263,12 @@ func (p *imagePlace) endsWithin(id, status string) gmstest.Result {
 	return r
 }
 
-// tablesArrived looks at what the server has of the database.
-func (p *imagePlace) tablesArrived() {
+// tablesArrived looks at what the server has of a table: the types of its columns.
+func (p *imagePlace) tablesArrived(table string, want map[string]string) {
 	p.t.Helper()
-	value, ok := p.gms.Aspect("urn:li:dataset:(urn:li:dataPlatform:mysql,shop.orders,PROD)", "schemaMetadata")
+	value, ok := p.gms.Aspect("urn:li:dataset:(urn:li:dataPlatform:"+table+",PROD)", "schemaMetadata")
 	if !ok {
-		p.t.Fatal("the server knows nothing of the table orders")
+		p.t.Fatalf("the server knows nothing of the table %s", table)
 	}
 	var schema struct {
 		Fields []struct {
@@ -271,9 +282,8 @@ func (p *imagePlace) tablesArrived() {
 		kind, _, _ := strings.Cut(strings.ToUpper(f.Type), "(")
 		got[f.Path] = kind
 	}
-	want := map[string]string{"id": "INTEGER", "customer": "VARCHAR", "amount": "DECIMAL", "changed": "TIMESTAMP"}
 	if diff := cmp.Diff(want, got); diff != "" {
-		p.t.Errorf("columns of the table orders (-want +got):\n%s", diff)
+		p.t.Errorf("columns of the table %s (-want +got):\n%s", table, diff)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/lockforge/lockforge/executor/internal/awstest"
 	"github.com/lockforge/lockforge/executor/internal/kafkatest"
 )
 
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		scratch = dir
 		code = kafkatest.Main(m)
+		awstest.Stop()
 		err = os.RemoveAll(dir)
 	}
 	if err != nil {
@@ -66,14 +68,19 @@ var built = sync.OnceValues(func() (string, error) {
 		}
 	}
 	path := filepath.Join(scratch, "executor")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/executor")
+	return path, compile(path)
+})
+
+// compile builds the executor, with more arguments of `go build`.
+func compile(path string, more ...string) error {
+	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, more...), "./cmd/executor")...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.New("building the executor: " + err.Error() + "\n" + string(out))
+		return errors.New("building the executor: " + err.Error() + "\n" + string(out))
 	}
-	return path, nil
-})
+	return nil
+}
 
 func must(t testing.TB, err error) {
 	t.Helper()

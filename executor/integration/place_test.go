@@ -22,9 +22,11 @@ type place struct {
 	dir      string
 	gms      *gmstest.Running
 	password string   // the secret DB_PASSWORD, in a mounted file
+	second   string   // another secret; "" is none
 	token    string   // of the executor, in a mounted file
 	env      []string // of every executor here
 	spoken   []string // what executors here have printed
+	program  string   // the executor; "" is the one under test as it is
 	real     bool     // the CLI is the real one, which leaves no line for its starts
 }
 

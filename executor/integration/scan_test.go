@@ -84,7 +84,10 @@ func (p *place) findBelow(dir string) {
 
 func (p *place) find(where, text string) {
 	p.t.Helper()
-	for name, secret := range map[string]string{"password": p.password, "token": p.token} {
+	for name, secret := range map[string]string{"password": p.password, "second password": p.second, "token": p.token} {
+		if secret == "" {
+			continue
+		}
 		for form, look := range forms(secret) {
 			if at := strings.Index(text, look); at >= 0 {
 				p.t.Errorf("%s has the %s, %s: %.300q", where, name, form, text[max(0, at-100):])
