@@ -190,7 +190,7 @@ func TestClientCredentialsEnd(t *testing.T) {
 	if os.Getenv("LOCKFORGE_CLI_WHEEL") == "" {
 		testenv.Missing(t, "LOCKFORGE_CLI_WHEEL does not name a wheel of acryl-datahub, whose schemas events need")
 	}
-	idp := newProvider(t, 4*time.Second)
+	idp := newProvider(t, 6*time.Second)
 	broker := kafkatest.Shared(t)
 	topic := broker.Topic(t, 1, nil)
 	server := kafkatest.GMS(t, topic, gmstest.Options{Authorize: func(header string) bool { return header == "" || idp.is(header) }})

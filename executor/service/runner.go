@@ -43,7 +43,7 @@ func (s *Service) openRunner(ctx context.Context) error {
 		Venvs: c.Venvs.Root, Version: ingestion.VersionPolicy(c.Venvs.Version), Policy: policy,
 		Stores: s.secrets, StoreTimeout: c.Secrets.Timeout, GMS: s.sink(), Env: s.host.Env, Allow: c.Recipe.EnvVars,
 		Sandbox: s.sandbox(), Memory: c.Limits.Memory, Grace: c.Limits.Grace,
-		Work: c.Logs.Work, Echo: echo, Document: int(c.GMS.PayloadBytes),
+		Instance: s.instance, Work: c.Logs.Work, Echo: echo, Document: int(c.GMS.PayloadBytes),
 		Logs: ingestion.Logs{
 			Dir: c.Logs.Dir, FileBytes: int64(c.Logs.FileBytes), Files: c.Logs.Files,
 			Keep: c.Logs.Retention, MaxBytes: int64(c.Logs.MaxDirBytes), Settled: c.Logs.InFlightGrace,
