@@ -171,7 +171,7 @@ func (j *job) specify(a arguments, set []string) error {
 		set = append(set, "INGESTION_ARTIFACT_DIR="+j.places.artifacts)
 	}
 	j.spec = task.Spec{
-		ID: j.request.ID, Argv: j.child.Argv(), Env: j.o.Env, Set: set, Stdin: stdin,
+		ID: j.o.taskID(j.request.ID), Argv: j.child.Argv(), Env: j.o.Env, Set: set, Stdin: stdin,
 		Stdout: j.watched(j.log.Stream()), Stderr: j.watched(j.log.Stream()),
 		Started: j.sink.Started,
 		Parent:  j.places.work, Grace: j.o.Grace, Drain: drainTime,

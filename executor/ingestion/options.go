@@ -40,6 +40,10 @@ type Options struct {
 	// Grace is the time between SIGTERM and SIGKILL.
 	Grace time.Duration
 
+	// Instance is the executor's name, the same after a restart. What is left of
+	// runs is found by it and their ids, so that an executor ends nothing of
+	// another one's on its host whose runs have the same ids.
+	Instance string
 	// Work is the directory of scratch directories, one per run, gone with
 	// it. It must be the executor's alone: what lies in it is removed.
 	Work string

@@ -43,6 +43,9 @@ func (a *active) has(id string) bool {
 	return a.ids[id]
 }
 
+// taskID is a run's name among all runs of this host. No id has a slash in it.
+func (o *Options) taskID(id string) string { return o.Instance + "/" + id }
+
 // Sweep kills what an earlier process of this executor left of runs, and
 // removes every scratch directory that is not of a run of this process. Runs
 // that nobody names, but that have such a directory, are swept as well.
@@ -50,7 +53,7 @@ func (r *Runner) Sweep(ctx context.Context, left []worker.Orphan) error {
 	orphans := map[string]task.Orphan{}
 	for _, o := range left {
 		if queue.ValidID(o.ID) && !r.active.has(o.ID) {
-			orphans[o.ID] = task.Orphan{ID: o.ID, PID: o.PID, StartTime: o.StartTime}
+			orphans[o.ID] = task.Orphan{ID: r.o.taskID(o.ID), PID: o.PID, StartTime: o.StartTime}
 		}
 	}
 	entries, err := os.ReadDir(r.o.Work)
@@ -59,7 +62,7 @@ func (r *Runner) Sweep(ctx context.Context, left []worker.Orphan) error {
 	}
 	for _, e := range entries {
 		if _, known := orphans[e.Name()]; !known && queue.ValidID(e.Name()) && !r.active.has(e.Name()) {
-			orphans[e.Name()] = task.Orphan{ID: e.Name()}
+			orphans[e.Name()] = task.Orphan{ID: r.o.taskID(e.Name())}
 		}
 	}
 	var all []task.Orphan

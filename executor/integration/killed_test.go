@@ -38,6 +38,26 @@ func TestTwoPollOnePool(t *testing.T) {
 	t.Logf("%v; of the first executor are %d", p.settled(ids...), strings.Count(a.said.String(), `"msg":"run started"`))
 }
 
+// TestNeighbourIsKilled has two executors on this host, of different servers,
+// that run the same id. One is killed and clears up after itself.
+func TestNeighbourIsKilled(t *testing.T) {
+	t.Parallel()
+	p, neighbour := newPlace(t), newPlace(t)
+	e, other := p.start().serving(), neighbour.start().serving()
+	neighbour.request("same", act{MS: 5000, Detach: true})
+	neighbour.awaitStart("same")
+	p.request("same", act{MS: 60_000, Detach: true})
+	p.awaitStart("same")
+	e.kill()
+	e = p.start().serving()
+	p.ends("same", "FAILURE")
+	neighbour.ends("same", "SUCCESS")
+	e.drain()
+	other.drain()
+	p.settled("same")
+	neighbour.settled("same")
+}
+
 // TestExecutorIsKilled kills the executor again and again while runs come,
 // go on, end and are cancelled.
 func TestExecutorIsKilled(t *testing.T) {

@@ -86,9 +86,7 @@ func (p *place) serve(o gmstest.Options) {
 	p.env = append(p.env, "DATAHUB_GMS_URL="+p.gms.URL())
 }
 
-// request asks for a run as the UI does. What an executor that was killed left
-// of its runs is found by their ids, so that those of tests that kill one must
-// be no other test's.
+// request asks for a run as the UI does.
 func (p *place) request(id string, a act) { p.gms.AddRequest(id, p.input(a)) }
 
 // input is a request's own part of its aspect.
