@@ -24,7 +24,9 @@ func StaticProbes() []Probe {
 }
 
 // Static answers all static probes, one Result each.
-func Static(s *Scan) []Result {
+func Static(s *Scan) []Result { return answer(s, checks) }
+
+func answer(s *Scan, checks []check) []Result {
 	var all []Result
 	for _, c := range checks {
 		f := &findings{scan: s}

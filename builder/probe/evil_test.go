@@ -7,13 +7,16 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/facts/factstest"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
 	"github.com/lockforge/lockforge/builder/probe"
+	"github.com/lockforge/lockforge/builder/probe/probetest"
 	"github.com/lockforge/lockforge/executor/contract"
 )
 
@@ -48,20 +51,6 @@ func scan(t testing.TB, ref string) (*probe.Scan, *image.Platform, error) {
 	}
 	s, err := probe.Read(context.Background(), p)
 	return s, p, err
-}
-
-// answers puts an image to all static probes.
-func answers(t testing.TB, l *factstest.Locked) map[string]probe.Result {
-	t.Helper()
-	s, _, err := scan(t, l.Write(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]probe.Result{}
-	for _, r := range probe.Static(s) {
-		all[r.ID] = r
-	}
-	return all
 }
 
 // elf is a program that starts with nothing but its header, and holds texts.
@@ -359,41 +348,76 @@ func configEvils() []evil {
 	}
 }
 
+// scans reads the good image and each evil one, once for all tests.
+var scans = struct {
+	sync.Once
+	good     *probe.Scan
+	evil     map[string]*probe.Scan // by the fixture's name
+	fixtures []probetest.Fixture
+}{evil: map[string]*probe.Scan{}}
+
+// fixtures returns the images of all static probes, and how to put them to the
+// suite, or to a mutant of it.
+func fixtures(t *testing.T) ([]probetest.Fixture, func(static func(*probe.Scan) []probe.Result) probetest.Answer) {
+	t.Helper()
+	scans.Do(func() {
+		good := locked(t)
+		config := good.Image.Config
+		scans.good = scanned(t, good.Clone(t))
+		for _, p := range probe.StaticProbes() {
+			scans.fixtures = append(scans.fixtures, probetest.Fixture{Probe: p.ID, Name: "the good image", Want: probe.Pass})
+		}
+		for _, e := range evils(t) {
+			l := good.Clone(t)
+			l.Image.Config = maps.Clone(config)
+			e.spoil(t, l)
+			f := probetest.Fixture{Probe: e.probe, Name: e.probe + " " + e.name, Want: probe.Fail, Text: e.evidence}
+			if scans.evil[f.Name] != nil {
+				t.Fatalf("two evil images are called %q", f.Name)
+			}
+			scans.evil[f.Name] = scanned(t, l)
+			scans.fixtures = append(scans.fixtures, f)
+		}
+	})
+	return scans.fixtures, func(static func(*probe.Scan) []probe.Result) probetest.Answer {
+		return func(f probetest.Fixture) probe.Result {
+			s := scans.good
+			if f.Want == probe.Fail {
+				s = scans.evil[f.Name]
+			}
+			for _, r := range static(s) {
+				if r.ID == f.Probe {
+					return r
+				}
+			}
+			return probe.Result{}
+		}
+	}
+}
+
+func scanned(t *testing.T, l *factstest.Locked) *probe.Scan {
+	t.Helper()
+	s, _, err := scan(t, l.Write(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // TestEveryProbeHasAnEvilImage proves of each static probe that it passes on a
 // good image and fails on each evil one, with evidence.
 func TestEveryProbeHasAnEvilImage(t *testing.T) {
-	good := locked(t)
-	for id, r := range answers(t, good.Clone(t)) {
-		if r.Outcome != probe.Pass {
-			t.Errorf("good image: %s ended as %s: %s %v", id, r.Outcome, r.Reason, r.Evidence)
-		}
+	images, put := fixtures(t)
+	for _, problem := range probetest.Unproven(probe.StaticProbes(), images, put(probe.Static)) {
+		t.Error(problem)
 	}
-	config := good.Image.Config
-	tried := map[string]bool{}
-	for _, e := range evils(t) {
-		tried[e.probe] = true
-		t.Run(e.probe+" "+e.name, func(t *testing.T) {
-			l := good.Clone(t)
-			l.Image.Config = map[string]any{}
-			for k, v := range config {
-				l.Image.Config[k] = v
-			}
-			e.spoil(t, l)
-			r, ok := answers(t, l)[e.probe]
-			if !ok || r.Outcome != probe.Fail {
-				t.Fatalf("it ended as %q: %s", r.Outcome, r.Reason)
-			}
-			for _, one := range r.Evidence {
-				if strings.Contains(one.Text, e.evidence) {
-					return
-				}
-			}
-			t.Errorf("no evidence speaks of %q: %v", e.evidence, r.Evidence)
-		})
-	}
-	for _, p := range probe.StaticProbes() {
-		if !tried[p.ID] {
-			t.Errorf("%s has no evil image: nothing proves that it can fail", p.ID)
-		}
+}
+
+// TestMutantsAreNoticed replaces each static probe's judgement by a constant.
+func TestMutantsAreNoticed(t *testing.T) {
+	images, put := fixtures(t)
+	mutant := func(p probe.Probe, always probe.Outcome) probetest.Answer { return put(probe.Mutant(p.ID, always)) }
+	for _, survivor := range probetest.Survivors(probe.StaticProbes(), images, mutant) {
+		t.Error(survivor, "and nothing notices")
 	}
 }

@@ -3,11 +3,13 @@ package dynamic
 import (
 	"context"
 	"maps"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/lockforge/lockforge/builder/probe"
 	"github.com/lockforge/lockforge/builder/probe/container"
+	"github.com/lockforge/lockforge/builder/probe/probetest"
 )
 
 // try runs some attacks on an image.
@@ -28,34 +30,73 @@ func try(t *testing.T, c *container.Container, attacks []attack) map[string]prob
 	return byID
 }
 
-// TestEveryProbeHoldsInALockedImage has an image of root's files, the real
-// executor and this machine's interpreter.
-func TestEveryProbeHoldsInALockedImage(t *testing.T) {
-	c := unpacked(t, false, map[string]any{"User": "1000:1000"})
-	for id, r := range try(t, c, attacks()) {
-		if r.Outcome != probe.Pass {
-			t.Errorf("%s: %s %s %v", id, r.Outcome, r.Reason, r.Evidence)
-		}
-	}
-}
+// The images that attacks are tried on.
+const (
+	lockedImage = "a locked image" // root's files, the real executor and this machine's interpreter
+	openImage   = "an open image"  // the user's own files, installers, a shell, a downloader and an executor that holds nothing back
+)
 
-// TestEveryProbeFailsInAnOpenImage has the same interpreter in an image that
-// belongs to its user, with installers, a shell, a downloader and an executor
-// that holds nothing back; probes of the runtime's profile run without it.
-func TestEveryProbeFailsInAnOpenImage(t *testing.T) {
-	c := unpacked(t, true, map[string]any{"User": "1000:1000"})
+// TestEveryProbeIsProven tries each attack on a locked image, where it has to
+// be held back, and on an open one, where it has to succeed; there, probes of
+// the runtime's profile run without it. Then each one's judgement is replaced
+// by that of an attack that always comes to the same.
+func TestEveryProbeIsProven(t *testing.T) {
+	locked, open := unpacked(t, false, map[string]any{"User": "1000:1000"}), unpacked(t, true, map[string]any{"User": "1000:1000"})
 	plain := attacks()
 	for n := range plain {
 		plain[n].profile = container.Plain
 	}
-	open := try(t, c, plain)
-	c.User = container.User{Home: "/"} // root
-	maps.Copy(open, try(t, c, slices.DeleteFunc(attacks(), func(a attack) bool { return a.ID != "E07-become-root" })))
-	for id, r := range open {
-		if r.Outcome != probe.Fail || len(r.Evidence) == 0 {
-			t.Errorf("%s: %s %s", id, r.Outcome, r.Reason)
+	results := map[string]map[string]probe.Result{lockedImage: try(t, locked, attacks()), openImage: try(t, open, plain)}
+	open.User = container.User{Home: "/"} // root
+	constants := constantOutcomes(t, open)
+	maps.Copy(results[openImage], try(t, open, slices.DeleteFunc(attacks(), func(a attack) bool { return a.ID != "E07-become-root" })))
+
+	var fixtures []probetest.Fixture
+	for _, p := range New().Probes() {
+		fixtures = append(fixtures, probetest.Fixture{Probe: p.ID, Name: lockedImage, Want: probe.Pass}, probetest.Fixture{Probe: p.ID, Name: openImage, Want: probe.Fail})
+	}
+	real := func(f probetest.Fixture) probe.Result { return results[f.Name][f.Probe] }
+	for _, problem := range probetest.Unproven(New().Probes(), fixtures, real) {
+		t.Error(problem)
+	}
+	mutant := func(p probe.Probe, always probe.Outcome) probetest.Answer {
+		return func(f probetest.Fixture) probe.Result {
+			if f.Probe != p.ID {
+				return real(f)
+			}
+			return judge(p, constants[always])
 		}
 	}
+	for _, survivor := range probetest.Survivors(New().Probes(), fixtures, mutant) {
+		t.Error(survivor, "and nothing notices")
+	}
+}
+
+// constantOutcomes are what attacks say that always come to the same, whatever
+// they are tried on.
+func constantOutcomes(t *testing.T, c *container.Container) map[probe.Outcome]container.Outcome {
+	t.Helper()
+	scripts, err := filepath.Abs("payload")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[probe.Outcome]container.Outcome{}
+	for outcome, code := range map[probe.Outcome]string{
+		probe.Pass: "report.held()", probe.Fail: "report.opened('whatever it is')", probe.NotRun: "None",
+	} {
+		o, err := c.Run(context.Background(), container.Spec{
+			Profile: container.Plain, Args: []string{c.Pythons[0], "-I", "-B", "-c", "import sys; sys.path.insert(0, '" + here + "'); import report; report.run(lambda: " + code + ")"},
+			Mounts: map[string]string{here: scripts}, Timeout: attackTime,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := judge(attacks()[0].Probe, o); got.Outcome != outcome {
+			t.Fatalf("an attack that always ends as %s ends as %s: %s %+v", outcome, got.Outcome, got.Reason, o)
+		}
+		all[outcome] = o
+	}
+	return all
 }
 
 func TestJudge(t *testing.T) {

@@ -356,10 +356,10 @@ def flood():
     """Writes a report and a log that are larger than the server takes."""
     with open(report_path(), "w") as f:
         f.write("[")
-        for n in range(40):
+        for _ in range(18):
             f.write('"%s",' % ("x" * (1 << 20)))
         f.write('"end"]')
     line = b"y" * 1000 + b"\n"
-    for _ in range(20 << 10):
+    for _ in range(18 << 10):
         os.write(1, line)
     report.held()
