@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,8 +60,9 @@ func (a account) judge(message []byte) error {
 	if err != nil {
 		return err
 	}
-	for name, values := range u.Query() {
-		if got := said[strings.ToLower(name)]; got != values[0] {
+	query = u.Query()
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if said[strings.ToLower(name)] != query.Get(name) {
 			return fmt.Errorf("%s is not what AWS's signer has", name)
 		}
 	}
