@@ -17,6 +17,22 @@ var pythonChecks = []check{
 		bytecode},
 	{static("E10-startup", Critical, "Nothing runs at the start of each interpreter", "remove .pth and .start files, egg links, sitecustomize and usercustomize; install no package as editable"),
 		startup},
+	{static("E41-origin", High, "No distribution comes from a directory, a repository or an address", "install wheels of an index, by hash; build what has none once, and lock the wheel"),
+		origin},
+}
+
+// origin reports what PEP 610 has installers write when a distribution does
+// not come from an index.
+func origin(s *Scan, f *findings) {
+	for n := range s.facts.Entries {
+		e := &s.facts.Entries[n]
+		if dir, base := path.Split(e.Path); base == "direct_url.json" && strings.HasSuffix(dir, ".dist-info/") {
+			f.add(e.Layer, e.Path, "its distribution was not installed from an index")
+		}
+	}
+	if len(s.facts.Python) == 0 {
+		f.notRun("the image holds no Python distribution")
+	}
 }
 
 func bytecode(s *Scan, f *findings) {

@@ -280,6 +280,7 @@ func pythonEvils() []evil {
 		{"E10-startup", "pth", add(imagetest.File(store+"/x-1-abc/x.pth", "import x")), "pth"},
 		{"E10-startup", "sitecustomize", add(imagetest.File(stdlib+"/sitecustomize.py", "x")), "sitecustomize"},
 		{"E10-startup", "hidden", both(below(imagetest.File(venv+"/lib/python3.13/site-packages/x.start", "x")), over(whiteout(venv+"/lib/python3.13/site-packages/x.start"))), "start"},
+		{"E41-origin", "a repository, removed later", both(below(imagetest.File(venv+"/lib/python3.13/site-packages/x-1.dist-info/direct_url.json", `{"vcs_info": {}}`)), over(whiteout(venv+"/lib/python3.13/site-packages/x-1.dist-info/direct_url.json"))), "not installed from an index"},
 		{"E10-startup", "editable", add(imagetest.File(venv+"/lib/python3.13/site-packages/__editable___x_finder.py", "x")), "editable"},
 	}
 }
