@@ -64,6 +64,17 @@ func (m *mounted) is(header string) bool {
 	return false
 }
 
+// tokens are those that a run had, in order.
+func (p *place) tokens(id string) (tokens []string) {
+	p.t.Helper()
+	for _, words := range p.wroteDown("tokens") {
+		if words[0] == id && !slices.Contains(tokens, words[2]) {
+			tokens = append(tokens, words[2])
+		}
+	}
+	return tokens
+}
+
 // TestTokenFileIsRotated rotates the executor's token while runs go on: before
 // the server refuses the old one, at the same moment, and seconds after it.
 func TestTokenFileIsRotated(t *testing.T) {
@@ -79,15 +90,6 @@ func TestTokenFileIsRotated(t *testing.T) {
 	}
 	server.Forgive() // check proposes what cannot be stored
 	e := p.serve()
-	// seen are the tokens that a run had, in order.
-	seen := func(id string) (tokens []string) {
-		for _, words := range p.wroteDown("tokens") {
-			if words[0] == id && !slices.Contains(tokens, words[2]) {
-				tokens = append(tokens, words[2])
-			}
-		}
-		return tokens
-	}
 	ids := []string{"overlap", "at-once", "late", "last"}
 	for i, rotate := range []func(next string){
 		func(next string) {
@@ -107,14 +109,14 @@ func TestTokenFileIsRotated(t *testing.T) {
 		func(string) {},
 	} {
 		request(server, ids[i])
-		p.eventually("start of run "+ids[i], func() bool { return len(seen(ids[i])) > 0 })
+		p.eventually("start of run "+ids[i], func() bool { return len(p.tokens(ids[i])) > 0 })
 		rotate(fmt.Sprint("rot4ting-", i+1))
 		server.WaitStatus(t, ids[i], limit, "SUCCESS", "FAILURE")
 	}
 	p.settled(server, ids)
 	got := map[string][]string{}
 	for _, id := range ids {
-		got[id] = seen(id)
+		got[id] = p.tokens(id)
 	}
 	want := map[string][]string{"overlap": {"rot4ting-0", "rot4ting-1"}, "at-once": {"rot4ting-1", "rot4ting-2"}, "late": {"rot4ting-2"}, "last": {"rot4ting-3"}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -209,15 +211,17 @@ func TestClientCredentialsEnd(t *testing.T) {
 			idp.goAway(true)
 			time.Sleep(time.Second)
 			idp.goAway(false)
-		case 3: // for longer than it: the run ends, and its result waits
+		case 3: // for longer than it: the run ends and its result waits, as does the claim of another
 			idp.goAway(true)
 			left = time.Now()
-			time.Sleep(idp.life + time.Second)
+			time.Sleep(idp.life)
+			request(server, "oidc-away")
+			time.Sleep(time.Second)
 			idp.goAway(false)
 			back = time.Now().Add(ingestion.RenewEvery)
 		}
 	}
-	p.settled(server, ids)
+	p.settled(server, append(ids, "oidc-away"))
 	for _, words := range p.wroteDown("tokens") {
 		nanos, err := strconv.ParseInt(words[1], 10, 64)
 		must(t, err)
