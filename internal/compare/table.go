@@ -79,6 +79,9 @@ func (c *comparison) markdown() string {
 	b.WriteString(c.probes())
 	b.WriteString("\n## What was found\n\nThe first of what each image was caught with.\n\n")
 	b.WriteString(c.findings())
+	if skipped := c.skipped(); skipped != "" {
+		b.WriteString("\n## What was not run\n\n" + skipped)
+	}
 	return b.String()
 }
 
@@ -129,8 +132,8 @@ func (c *comparison) findings() string {
 	for n, p := range c.columns[0].report.Results {
 		var lines []string
 		for _, column := range c.columns {
-			if text := found(column.report.Results[n]); text != "" {
-				lines = append(lines, fmt.Sprintf("  - %s: %s\n", column.name, text))
+			if r := column.report.Results[n]; r.Outcome == probe.Fail {
+				lines = append(lines, fmt.Sprintf("  - %s: %s\n", column.name, found(r)))
 			}
 		}
 		if len(lines) > 0 {
@@ -140,23 +143,39 @@ func (c *comparison) findings() string {
 	return b.String()
 }
 
-// found says in one line why a probe does not hold, "" when it does. Layers
-// are left out: their digests change with each build.
+// found says in one line why a probe failed. Layers are left out: their digests
+// change with each build.
 func found(r probe.Result) string {
-	switch r.Outcome {
-	case probe.Fail:
-		e := r.Evidence[0]
-		e.Layer = ""
-		text := literal(e.String())
-		if r.Found > 1 {
-			text += fmt.Sprintf(" and %d more", r.Found-1)
-		}
-		return text
-	case probe.NotRun:
-		return "not run: " + literal(r.Reason)
-	default:
-		return ""
+	e := r.Evidence[0]
+	e.Layer = ""
+	text := literal(e.String())
+	if r.Found > 1 {
+		text += fmt.Sprintf(" and %d more", r.Found-1)
 	}
+	return text
+}
+
+// skipped lists, image by image, the reasons for which probes were not run, in
+// the order of the first probe of each.
+func (c *comparison) skipped() string {
+	var b strings.Builder
+	for _, column := range c.columns {
+		var reasons []string
+		ids := map[string][]string{}
+		for _, r := range column.report.Results {
+			if r.Outcome != probe.NotRun {
+				continue
+			}
+			if ids[r.Reason] == nil {
+				reasons = append(reasons, r.Reason)
+			}
+			ids[r.Reason] = append(ids[r.Reason], r.ID)
+		}
+		for _, reason := range reasons {
+			fmt.Fprintf(&b, "- %s: %s: %s\n", column.name, literal(reason), strings.Join(ids[reason], ", "))
+		}
+	}
+	return b.String()
 }
 
 // literal keeps text of an image from being read as Markdown.

@@ -78,8 +78,10 @@ The first of what each image was caught with.
 
 - E05-shell
   - a peer: ` + "`/bin/sh: shell 'sh'`" + ` and 1 more
-- E18-exec
-  - ours: not run: ` + "`not as root`" + `
+
+## What was not run
+
+- ours: ` + "`not as root`" + `: E18-exec
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
