@@ -101,7 +101,7 @@ func (j *job) addSink(ctx context.Context, r *recipe.Recipe) (*recipe.Recipe, er
 	case g.renewed(r, j.child.Venv):
 		file = placesOf(&j.o, j.request.ID).token()
 		j.token = &token{path: file, header: g.Authorization}
-		if _, err := j.token.get(ctx); err != nil {
+		if err := j.token.first(ctx); err != nil {
 			return nil, noToken(err)
 		}
 	case g != nil && g.Fresh != nil && !r.Has("sink"):

@@ -18,6 +18,9 @@ const (
 	// RenewEvery is how long a new token takes, at most, to get from the
 	// executor's credentials to its runs.
 	RenewEvery = time.Second
+	// firstTokenWait bounds the wait for a run's first token: the claim of the
+	// run had one a moment ago, so that the next is not far.
+	firstTokenWait = 5 * time.Second
 	// maskedTokens is how many of a run's tokens stay masked: the current one
 	// and some that have ended.
 	maskedTokens = 4
@@ -53,6 +56,22 @@ func (t *token) get(ctx context.Context) (changed bool, err error) {
 	}
 	t.current = value
 	return true, nil
+}
+
+// first asks for the token until there is one: a file may be written anew just
+// now, and a provider be restarted.
+func (t *token) first(ctx context.Context) error {
+	for end := time.Now().Add(firstTokenWait); ; {
+		_, err := t.get(ctx)
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(firstTokenWait / 20):
+		}
+	}
 }
 
 // secrets are what has to be masked.

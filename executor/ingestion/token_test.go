@@ -125,15 +125,30 @@ func TestOldCLIHasAFreshToken(t *testing.T) {
 // TestNoTokenNoRun: a run that could not write anything is not started.
 func TestNoTokenNoRun(t *testing.T) {
 	for name, r := range map[string]*rotating{"the provider is away": {value: "x", err: errors.New("away")}, "an empty token": {}} {
-		f := newFixture(t, "echo started >$DIR/started")
-		f.options.GMS = r.gms("unused")
-		o, _ := f.run(ingest("run-1"))
-		if diff := cmp.Diff([]string{string(ingestion.Credential)}, o.Refused); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-		if _, err := os.Stat(f.dir + "/started"); err == nil {
-			t.Errorf("%s: a child was started", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, "echo started >$DIR/started")
+			f.options.GMS = r.gms("unused")
+			o, _ := f.run(ingest("run-1"))
+			if diff := cmp.Diff([]string{string(ingestion.Credential)}, o.Refused); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if _, err := os.Stat(f.dir + "/started"); err == nil {
+				t.Error("a child was started")
+			}
+		})
+	}
+}
+
+// TestFirstTokenComesLate has the token's file be written anew when a run
+// starts.
+func TestFirstTokenComesLate(t *testing.T) {
+	f := newFixture(t, readsTokens)
+	r := &rotating{err: errors.New("the file is empty")}
+	f.options.GMS = r.gms("unused")
+	time.AfterFunc(time.Second, func() { r.set("third-t0ken", nil) })
+	if o, _ := f.run(ingest("run-1")); o.Status != worker.StatusSuccess {
+		t.Errorf("%+v", o)
 	}
 }
 
