@@ -9,7 +9,7 @@ ARCHES   := amd64 arm64
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w
 
-.PHONY: help setup services build programs demo test unit wide repro compare bench generate verify lint clean
+.PHONY: help setup services build programs demo test unit wide repro faults compare bench generate verify lint clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ wide: setup build ## lock and build manifests/wide.yaml, and write docs/plugins.
 
 repro: setup build ## one image in twenty ways: caches, mirrors, clocks, cores, kills, engines
 	scripts/repro.sh
+
+faults: setup build ## all rounds of faults: 20 kills of the engine, 50 of the program, full disks, 512 MiB for the wide manifest
+	LOCKFORGE_FAULT_ROUNDS=70 LOCKFORGE_LIVE=1 LOCKFORGE_PROGRAM=$(CURDIR)/bin/lockforge go test -count=1 -v -timeout 4h -run 'Kill|Full|Memory|AtOnce' ./builder/integration/builds
 
 compare: setup build ## put our image and two peers' shapes to the escape suite, and write docs/comparison.md
 	scripts/compare.sh

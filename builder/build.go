@@ -254,6 +254,8 @@ func (b *build) prove(ctx context.Context) (any, error) {
 	select {
 	case p := <-b.proving:
 		b.proofs = p.proofs
+		b.stop() // whoever waits for the engine may have it: the rest reads what it made
+		b.stop = func() {}
 		return p.proofs, p.err
 	case <-ctx.Done():
 		return nil, fault.Wrap(fault.Cancelled, ctx.Err(), "proving imports")

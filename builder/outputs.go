@@ -26,7 +26,8 @@ func ParseOutput(s string) (Output, error) {
 	return Output{kind, filepath.Clean(path)}, nil
 }
 
-// deliver hands the image out: files first, the registry last.
+// deliver hands the image out: files first, the registry last, and there the
+// tag after all that belongs to the image.
 func (w *Workspace) deliver(ctx context.Context, r BuildRequest, img *image.Image, statements []attest.Statement) (pushed string, err error) {
 	for _, out := range r.Outputs {
 		if err := w.writeOutput(ctx, r, out, img, statements); err != nil {
@@ -37,12 +38,15 @@ func (w *Workspace) deliver(ctx context.Context, r BuildRequest, img *image.Imag
 		return "", nil
 	}
 	step := w.Progress.Begin("pushing " + r.Tag)
-	pushed, err = image.Push(ctx, img, r.Tag, r.Registry)
+	pushed, err = image.Upload(ctx, img, r.Tag, r.Registry)
 	step.End(err)
-	if err != nil || r.Signer == nil {
+	if err == nil && r.Signer != nil {
+		err = w.sign(ctx, pushed, r, statements)
+	}
+	if err != nil {
 		return pushed, err
 	}
-	return pushed, w.sign(ctx, pushed, r, statements)
+	return pushed, image.Tag(ctx, img, r.Tag, r.Registry)
 }
 
 func (w *Workspace) writeOutput(ctx context.Context, r BuildRequest, out Output, img *image.Image, statements []attest.Statement) error {

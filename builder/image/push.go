@@ -18,14 +18,25 @@ import (
 // uploads is how many blobs are sent at once.
 const uploads = 4
 
-// Push writes an image to a registry: blobs the repository lacks, manifests by
-// digest, the root by digest, and the tag of ref last, so that a tag never
-// stands for an incomplete image. A ref with a digest must name the image's
-// own. It returns the reference by digest ("registry/name@sha256:<hex>").
+// Push writes an image to a registry as Upload does, and then moves the tag of
+// ref, if it has one. It returns the reference by digest.
+func Push(ctx context.Context, img *Image, ref string, o Options) (string, error) {
+	pushed, err := Upload(ctx, img, ref, o)
+	if err != nil {
+		return "", err
+	}
+	return pushed, Tag(ctx, img, ref, o)
+}
+
+// Upload writes an image to the repository of ref: blobs the repository lacks,
+// manifests by digest, the root last. No tag is touched. A ref with a digest
+// must name the image's own. It returns the reference by digest
+// ("registry/name@sha256:<hex>").
 //
 // Errors: fault.Usage for the reference, fault.Network for the registry,
-// fault.Integrity where the image's own bytes do not fit.
-func Push(ctx context.Context, img *Image, ref string, o Options) (string, error) {
+// fault.Integrity where the image's own bytes do not fit, or the registry says
+// that it stored others.
+func Upload(ctx context.Context, img *Image, ref string, o Options) (string, error) {
 	parsed, err := parseReference(ref, o)
 	if err != nil {
 		return "", err
@@ -53,14 +64,32 @@ func Push(ctx context.Context, img *Image, ref string, o Options) (string, error
 			return "", registry.Fault(err, "pushing manifest %s to %s", c.desc.Digest, repo)
 		}
 	}
-	if tag, ok := parsed.(name.Tag); ok {
-		root := contents[len(contents)-1]
-		err := to.Insist(ctx, func(with ...remote.Option) error { return remote.Put(tag, rawManifest{root}, with...) })
-		if err != nil {
-			return "", registry.Fault(err, "tagging %s", tag)
-		}
-	}
 	return repo.Digest(img.Digest()).Name(), nil
+}
+
+// Tag lets the tag of ref stand for an image that was uploaded to its
+// repository, so that a tag never stands for less than all of what belongs to
+// the image. A ref with a digest has no tag: nothing is done. Errors are Upload's.
+func Tag(ctx context.Context, img *Image, ref string, o Options) error {
+	parsed, err := parseReference(ref, o)
+	if err != nil {
+		return err
+	}
+	tag, ok := parsed.(name.Tag)
+	if !ok {
+		return nil
+	}
+	to, err := registry.Connect(o.connection())
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "preparing to tag %s", tag)
+	}
+	contents := img.closure()
+	root := contents[len(contents)-1]
+	err = to.Insist(ctx, func(with ...remote.Option) error { return remote.Put(tag, rawManifest{root}, with...) })
+	if err != nil {
+		return registry.Fault(err, "tagging %s", tag)
+	}
+	return nil
 }
 
 func pushBlobs(ctx context.Context, to *registry.Link, repo name.Repository, contents []content) error {

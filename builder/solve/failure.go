@@ -18,7 +18,7 @@ func explain(ctx context.Context, err error, f *follower, c *Client) error {
 		return fault.Wrap(fault.Cancelled, context.Cause(ctx), "building")
 	}
 	step, log := f.failure()
-	if full(err.Error()) || full(log) {
+	if full(err.Error()) || f.full() {
 		return fault.Wrap(fault.DiskFull, syscall.ENOSPC, "building: %s", cmp.Or(step, "handing out layers"))
 	}
 	if step == "" {

@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -161,9 +162,20 @@ func (f *follower) failure() (name, log string) {
 		if v.partial != "" {
 			lines = append(slices.Clone(lines), v.partial)
 		}
-		return v.name, strings.Join(lines, "\n")
+		// A step that waited for a failed one fails with it, in silence.
+		if log = strings.Join(lines, "\n"); log != "" {
+			return v.name, log
+		}
+		name = cmp.Or(name, v.name)
 	}
-	return "", ""
+	return name, ""
+}
+
+// full says that a step failed for want of space.
+func (f *follower) full() bool {
+	return slices.ContainsFunc(f.order, func(v *vertex) bool {
+		return v.failed != "" && (full(v.failed) || full(v.partial) || slices.ContainsFunc(v.log, full))
+	})
 }
 
 // steps lists the finished steps in the order they became known.

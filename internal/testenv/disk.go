@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// SmallDisk mounts a real file system of the given size ("256k") and returns
-// its folder; it goes with the test. It takes root.
+// SmallDisk mounts a real file system of the given size ("256k"; more options of
+// tmpfs may follow, "256k,nr_inodes=1") and returns its folder; it goes with the
+// test. It takes root.
 func SmallDisk(t testing.TB, size string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -19,4 +20,12 @@ func SmallDisk(t testing.TB, size string) string {
 		}
 	})
 	return root
+}
+
+// GrowDisk gives a file system of SmallDisk another size.
+func GrowDisk(t testing.TB, root, size string) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", root, "tmpfs", syscall.MS_REMOUNT, "size="+size); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -2,18 +2,20 @@ package builds_test
 
 import (
 	"bytes"
-	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/lockforge/lockforge/builder/engine"
+	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/internal/testenv"
 )
 
@@ -61,96 +63,206 @@ func nothingLeft(t *testing.T, cache string) {
 	}
 }
 
-// kills is how many builds are killed.
-const kills = 10
+// moments notes when a build said each of its lines. A moment of one build is
+// found again in another by the line before it: that machine may be faster.
+type moments struct {
+	mu    sync.Mutex
+	start time.Time
+	lines []time.Duration
+	at    int // the line after which news is closed
+	news  chan struct{}
+	log   bytes.Buffer
+}
 
-// TestKilledBuilds kills the program or its engine at random moments of a
-// build. Each goes on from what the one before left, so that later ones die in
-// later stages. A build after them needs no cleaning and makes the same image.
+func (m *moments) Write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for range bytes.Count(p, []byte("\n")) {
+		m.lines = append(m.lines, time.Since(m.start))
+		if len(m.lines) == m.at {
+			close(m.news)
+		}
+	}
+	return m.log.Write(p)
+}
+
+// pick draws a moment of a build that is over, evenly in time: so many lines,
+// and a time after the last of them.
+func (m *moments) pick(random *rand.Rand, took time.Duration) (lines int, after time.Duration) {
+	at := time.Duration(random.Int64N(int64(took)))
+	for lines < len(m.lines) && m.lines[lines] <= at {
+		after = at - m.lines[lines]
+		lines++
+	}
+	if lines == 0 {
+		after = at
+	}
+	return lines, after
+}
+
+// victims are whom a round kills, and how, in turns: of seven rounds, two are
+// the engine's.
+var victims = []struct {
+	engine bool
+	signal syscall.Signal
+}{
+	{true, syscall.SIGKILL}, {false, syscall.SIGKILL}, {false, syscall.SIGINT}, {false, syscall.SIGTERM},
+	{true, syscall.SIGKILL}, {false, syscall.SIGINT}, {false, syscall.SIGKILL},
+}
+
+// TestKilledBuilds ends the program or its engine at random moments of a build
+// that signs and pushes. What is left is no image, or a whole one; the next
+// build needs no cleaning and makes the same image.
 func TestKilledBuilds(t *testing.T) {
+	t.Setenv("COSIGN_PASSWORD", "killed")
 	built := reference(t)
+	registry := testenv.Registry(t)
 	random := rand.New(rand.NewPCG(testenv.Seed(t), 0))
-	w, left := built.fresh(t), built.took
-	finish := func() {
-		t.Helper()
-		if got := w.build(t, "m.yaml"); got != built.digest {
-			t.Errorf("%s after the kills, %s without", got, built.digest)
-		}
+	built.must(t, "keygen")
+	whole := killedBuild{workplace: built.fresh(t), ref: registry + "/whole:1"}
+	if left := whole.run(t); left != 0 || whole.digest(t) != built.digest {
+		t.Fatalf("exit code %d, the image is %s\n%s", left, whole.digest(t), tail(whole.said.log.String()))
 	}
-	survived := 0
-	for range kills {
-		if left < built.took/10 {
-			finish()
-			w, left = built.fresh(t), built.took
-		}
-		// What was done in vain is done again: there is more left than this.
-		after := time.Duration(random.Int64N(int64(left) * 3 / 4))
-		left -= after
-		if !w.killed(t, after, random.IntN(2) == 0) {
+	rounds, survived := testenv.FaultRounds(t, len(victims)), 0
+	for n := range rounds {
+		b := killedBuild{workplace: built.fresh(t), ref: fmt.Sprintf("%s/killed%d:1", registry, n)}
+		v := victims[n%len(victims)]
+		lines, after := whole.said.pick(random, whole.took)
+		if !b.killed(t, v.engine, v.signal, lines, after) {
 			survived++
-			left = 0
 		}
-		nothingLeft(t, w.cache)
+		nothingLeft(t, b.cache)
+		b.wholeOrNothing(t, built.digest)
+		if code := b.run(t); code != 0 || b.digest(t) != built.digest {
+			t.Errorf("round %d: exit code %d and %s after the kill, want %s\n%s", n, code, b.digest(t), built.digest, tail(b.said.log.String()))
+		}
+		b.remove(t)
 	}
-	finish()
-	if survived > kills/2 {
-		t.Errorf("%d of %d builds had ended before they were to be killed", survived, kills)
+	t.Logf("%d of %d builds had ended before they were to be killed", survived, rounds)
+	if survived > rounds/3 {
+		t.Errorf("%d of %d builds had ended before they were to be killed", survived, rounds)
 	}
 }
 
-// killed begins a build and kills it, or its engine, after a time. It is false
-// where the build had ended by then.
-func (w workplace) killed(t *testing.T, after time.Duration, theEngine bool) bool {
+// killedBuild is a build that signs, writes a layout and pushes to a tag.
+type killedBuild struct {
+	workplace
+	ref  string
+	said *moments
+	took time.Duration
+}
+
+func (b *killedBuild) layout() string { return filepath.Join(b.cache, "layout") }
+
+func (b *killedBuild) start(t *testing.T, lines int) *exec.Cmd {
 	t.Helper()
-	cmd, said := w.command(t, "build", "m.yaml", "-o", "oci:killed")
+	cmd, _ := b.command(t, "build", "m.yaml", "-o", "oci:"+b.layout(), "-t", b.ref, "--push", "--allow-http-registry", "--sign", "--key", "cosign.key")
+	b.said = &moments{start: time.Now(), at: lines, news: make(chan struct{})}
+	if lines == 0 {
+		close(b.said.news)
+	}
+	cmd.Stderr = b.said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(after, func() {
-		victims := enginesOf(t, w.cache)
-		if !theEngine || len(victims) == 0 {
-			victims = []int{cmd.Process.Pid}
-		}
-		for _, pid := range victims {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
-		}
-	})
-	err := cmd.Wait()
-	inTime := !timer.Stop()
-	t.Logf("killed after %s (%v), the engine: %v: %v", after.Round(time.Millisecond), inTime, theEngine, err)
-	if code := cmd.ProcessState.ExitCode(); theEngine && code != -1 && code != 0 && code != 20 && code != 21 {
-		t.Errorf("the engine was killed: exit code %d\n%s", code, tail(said.String()))
-	}
-	return inTime
+	return cmd
 }
 
-// TestInterrupt stops a build as Ctrl-C does, in its middle.
-func TestInterrupt(t *testing.T) {
-	w := locked(t, small)
-	cmd, said := w.command(t, "build", "m.yaml", "-o", "oci:image")
-	if err := cmd.Start(); err != nil {
+// run runs the build to its end and returns the exit code.
+func (b *killedBuild) run(t *testing.T) int {
+	t.Helper()
+	cmd := b.start(t, -1)
+	err := cmd.Wait()
+	b.took = time.Since(b.said.start)
+	if cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(time.Minute); len(enginesOf(t, w.cache)) == 0; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no engine was started")
+	return cmd.ProcessState.ExitCode()
+}
+
+// digest is what the tag stands for; "" where there is none.
+func (b *killedBuild) digest(t *testing.T) string {
+	t.Helper()
+	img, err := image.Open(t.Context(), b.ref, image.Options{})
+	if err != nil {
+		return ""
+	}
+	return img.Digest()
+}
+
+// wholeOrNothing verifies an image that a killed build has tagged, and one
+// that its layout names.
+func (b *killedBuild) wholeOrNothing(t *testing.T, want string) {
+	t.Helper()
+	if got := b.digest(t); got != "" {
+		if code, _, stderr := b.workplace.run(t, "verify", b.ref, "--key", "cosign.pub", "--allow-http-registry"); code != 0 || got != want {
+			t.Errorf("the killed build left %s under the tag, exit code %d\n%s", got, code, tail(stderr))
 		}
 	}
-	time.Sleep(2 * time.Second) // into the steps
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	if _, err := os.Stat(filepath.Join(b.layout(), "index.json")); err == nil {
+		img, err := image.Open(t.Context(), "oci:"+b.layout(), image.Options{})
+		if err == nil {
+			err = image.WriteTar(t.Context(), filepath.Join(t.TempDir(), "copy"), img, "") // reads all of it
+		}
+		if err != nil || img.Digest() != want {
+			t.Errorf("the killed build left a layout: %v", err)
+		}
+	}
+}
+
+// killed begins the build and ends it, or its engine, at a moment. It is false
+// where the build had ended by then.
+func (b *killedBuild) killed(t *testing.T, theEngine bool, signal syscall.Signal, lines int, after time.Duration) bool {
+	t.Helper()
+	cmd := b.start(t, lines)
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // judged by its state below
+		close(ended)
+	}()
+	if lines > 0 {
+		select {
+		case <-b.said.news:
+		case <-ended:
+		}
+	}
+	select {
+	case <-time.After(after):
+	case <-ended:
+		t.Logf("the build had ended before line %d and %s", lines, after.Round(time.Millisecond))
+		return false
+	}
+	pids := enginesOf(t, b.cache)
+	if theEngine = theEngine && len(pids) > 0; !theEngine {
+		pids = []int{cmd.Process.Pid}
 	}
 	asked := time.Now()
-	err := cmd.Wait()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
-		t.Errorf("%v, want exit code 130\n%s", err, tail(said.String()))
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, signal) // it may just have ended
 	}
-	if took := time.Since(asked); took > 10*time.Second {
-		t.Errorf("it took %s to stop", took)
+	<-ended
+	took, code := time.Since(asked), cmd.ProcessState.ExitCode()
+	t.Logf("%v at line %d and %s, the engine: %v: exit code %d after %s", signal, lines, after.Round(time.Millisecond), theEngine, code, took.Round(time.Millisecond))
+	switch said := tail(b.said.log.String()); {
+	case theEngine && code != 0 && code != 20 && code != engineDown:
+		t.Errorf("the engine was killed: exit code %d\n%s", code, said)
+	case theEngine && code != 0 && took > 5*time.Second:
+		t.Errorf("the engine was killed: the program noticed after %s\n%s", took, said)
+	case !theEngine && signal != syscall.SIGKILL && code != 130 && code != 0:
+		t.Errorf("%v: exit code %d, want 130\n%s", signal, code, said)
+	case !theEngine && signal != syscall.SIGKILL && took > stopsWithin:
+		t.Errorf("%v: it took %s to stop\n%s", signal, took, said)
 	}
-	nothingLeft(t, w.cache)
-	if _, err := os.Stat(filepath.Join(w.dir, "image")); !os.IsNotExist(err) {
-		t.Errorf("an image was written: %v", err)
+	return true
+}
+
+// stopsWithin is how soon a build ends that is asked to.
+const stopsWithin = 10 * time.Second
+
+// remove makes room for the next round.
+func (b *killedBuild) remove(t *testing.T) {
+	t.Helper()
+	if err := os.RemoveAll(b.cache); err != nil {
+		t.Error(err)
 	}
 }

@@ -40,7 +40,7 @@ func (w workplace) write(t *testing.T, name, content string) {
 // command prepares a run of lockforge.
 func (w workplace) command(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
-	program, err := built()
+	program, err := builtProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,8 +93,8 @@ func tail(log string) string {
 	return strings.Join(lines[max(0, len(lines)-30):], "\n")
 }
 
-// built is $LOCKFORGE_PROGRAM, or a lockforge that is built here.
-var built = sync.OnceValues(func() (string, error) {
+// builtProgram is $LOCKFORGE_PROGRAM, or a lockforge that is built here.
+var builtProgram = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("LOCKFORGE_PROGRAM"); path != "" {
 		return path, nil
 	}

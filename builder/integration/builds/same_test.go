@@ -1,9 +1,14 @@
 package builds_test
 
 import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lockforge/lockforge/builder"
 	"github.com/lockforge/lockforge/builder/attest"
@@ -45,22 +50,33 @@ func TestTwoPlatformsFromNothing(t *testing.T) {
 	}
 }
 
-// TestTwoBuildsAtOnce shares a cache between two processes.
-func TestTwoBuildsAtOnce(t *testing.T) {
-	w := locked(t, small)
-	var digests [2]string
+// TestEightBuildsAtOnce shares a cache between eight processes, half of which
+// build the same: all come to what each comes to alone.
+func TestEightBuildsAtOnce(t *testing.T) {
+	built := reference(t)
+	alone := map[string]string{"m.yaml": built.digest}
+	locking := workplace{dir: built.dir, cache: sharedCache(t)}
+	for _, user := range []string{"1001", "1002"} {
+		other := "user" + user + ".yaml"
+		built.write(t, other, small+"runtime: {user: "+user+"}\n")
+		locking.must(t, "lock", other)
+		alone[other] = built.must(t, "build", other, "-o", "oci:"+filepath.Join(t.TempDir(), "alone"))
+	}
+	if len(slices.Compact(slices.Sorted(maps.Values(alone)))) != len(alone) {
+		t.Fatalf("different manifests make the same image: %v", alone)
+	}
+	w := built.fresh(t)
 	var group sync.WaitGroup
-	for i := range digests {
+	for i, manifest := range []string{"m.yaml", "user1001.yaml", "m.yaml", "user1002.yaml", "m.yaml", "user1001.yaml", "m.yaml", "user1002.yaml"} {
 		group.Go(func() {
-			if code, digest, stderr := w.run(t, "build", "m.yaml", "-o", "oci:image"+string(rune('0'+i))); code == 0 {
-				digests[i] = digest
-			} else {
-				t.Errorf("exit code %d\n%s", code, tail(stderr))
+			start := time.Now()
+			out := "oci:" + filepath.Join(w.cache, "image"+strconv.Itoa(i))
+			code, digest, stderr := w.run(t, "build", manifest, "-o", out)
+			if code != 0 || digest != alone[manifest] {
+				t.Errorf("%s: exit code %d, %s at once, %s alone\n%s", manifest, code, digest, alone[manifest], tail(stderr))
 			}
+			t.Logf("%s took %s", manifest, time.Since(start).Round(time.Millisecond))
 		})
 	}
 	group.Wait()
-	if digests[0] != digests[1] {
-		t.Errorf("%v", digests)
-	}
 }
