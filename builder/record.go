@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -17,7 +16,7 @@ import (
 	"github.com/lockforge/lockforge/builder/attest"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
-	"github.com/lockforge/lockforge/builder/internal/limitio"
+	"github.com/lockforge/lockforge/builder/internal/sealed"
 	"github.com/lockforge/lockforge/builder/probe"
 	"github.com/lockforge/lockforge/builder/programs"
 	"github.com/lockforge/lockforge/builder/solve"
@@ -78,17 +77,8 @@ func hash(r io.Reader) (string, error) {
 // there and whole; nil otherwise.
 func (w *Workspace) recall(ctx context.Context, key string) (*record, *image.Image) {
 	path := filepath.Join(w.imageDir(key), recordFile)
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil
-	}
-	defer f.Close()
-	content, err := limitio.ReadAll(f, recordLimit)
-	if err != nil {
-		return nil, nil
-	}
 	var rec record
-	if json.Unmarshal(content, &rec) != nil || rec.Key != key {
+	if sealed.Read(path, recordLimit, &rec) != nil || rec.Key != key {
 		return nil, nil
 	}
 	if rec.Solved == nil || !solve.Holds(w.imageDir(key), rec.Solved) {
@@ -105,15 +95,10 @@ func (w *Workspace) recall(ctx context.Context, key string) (*record, *image.Ima
 
 // remember writes the record, last of all that a build leaves in the cache.
 func (w *Workspace) remember(rec *record) error {
-	content, err := json.Marshal(rec)
-	if err != nil {
+	if err := sealed.Write(filepath.Join(w.imageDir(rec.Key), recordFile), rec); err != nil {
 		return fault.Wrap(fault.Internal, err, "writing the build record")
 	}
-	path := filepath.Join(w.imageDir(rec.Key), recordFile)
-	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
-		return fault.Wrap(fault.Internal, err, "writing the build record")
-	}
-	return os.Rename(path+".new", path)
+	return nil
 }
 
 // imageDir is the OCI layout of one build. All of them share one folder of

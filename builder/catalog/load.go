@@ -1,18 +1,13 @@
 package catalog
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/limitio"
 	"github.com/lockforge/lockforge/builder/internal/pep440"
+	"github.com/lockforge/lockforge/builder/internal/sealed"
 )
 
 // cacheFormat changes when Catalog or what is read into it changes.
@@ -21,11 +16,10 @@ const cacheFormat = 1
 // maxCache bounds a cached catalog, in bytes; release 1.7 needs 150 kB.
 const maxCache = 8 << 20
 
-// cached is the content of a cache file: the catalog and the hash of its JSON.
+// cached is the content of a cache file.
 type cached struct {
-	Format  int             `json:"format"`
-	SHA256  string          `json:"sha256"`
-	Catalog json.RawMessage `json:"catalog"`
+	Format  int      `json:"format"`
+	Catalog *Catalog `json:"catalog"`
 }
 
 // Load returns the catalog of a release, from cacheDir where it is there and
@@ -54,7 +48,7 @@ func Load(ctx context.Context, src Source, version, cacheDir string) (*Catalog, 
 		return nil, err
 	}
 	c.SHA256 = release.SHA256
-	if err := writeCache(path, c); err != nil {
+	if err := sealed.Write(path, cached{cacheFormat, c}); err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "caching the catalog of %s", version)
 	}
 	return c, nil
@@ -63,59 +57,12 @@ func Load(ctx context.Context, src Source, version, cacheDir string) (*Catalog, 
 // readCache fails for a file that is absent, damaged, of another format or of
 // another release; the catalog is then read anew.
 func readCache(path, version string) (*Catalog, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := limitio.ReadAll(f, maxCache)
-	if err != nil {
-		return nil, err
-	}
 	var file cached
-	if err := json.Unmarshal(data, &file); err != nil {
+	if err := sealed.Read(path, maxCache, &file); err != nil {
 		return nil, err
 	}
-	if file.Format != cacheFormat || file.SHA256 != hash(file.Catalog) {
-		return nil, errors.New("damaged or of another format")
+	if file.Format != cacheFormat || file.Catalog == nil || file.Catalog.CLIVersion != version {
+		return nil, errors.New("of another format or release")
 	}
-	c := &Catalog{}
-	if err := json.Unmarshal(file.Catalog, c); err != nil {
-		return nil, err
-	}
-	if c.CLIVersion != version {
-		return nil, errors.New("of another release")
-	}
-	return c, nil
-}
-
-// writeCache replaces the file in one step, so that other processes and an
-// interrupted run see the old one or the new one.
-func writeCache(path string, c *Catalog) error {
-	body, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(cached{Format: cacheFormat, SHA256: hash(body), Catalog: body})
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".catalog-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone after the rename
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-func hash(data []byte) string {
-	sum := sha256.Sum256(bytes.TrimSpace(data))
-	return hex.EncodeToString(sum[:])
+	return file.Catalog, nil
 }

@@ -3,10 +3,11 @@ package index
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/lockforge/lockforge/builder/internal/sealed"
 )
 
 // pageLifetime is how long a page of the cache folder counts as new. It spares
@@ -20,7 +21,7 @@ const maxCached = 64 << 20
 // pageFile is where the files of a page are kept.
 func (c *Client) pageFile(address string) string {
 	sum := sha256.Sum256([]byte(address))
-	return filepath.Join(c.opts.CacheDir, "pages", hex.EncodeToString(sum[:])+".json")
+	return filepath.Join(c.opts.CacheDir, "pages", hex.EncodeToString(sum[:]))
 }
 
 // cached returns the files of a page that was fetched not long ago. Whatever
@@ -31,15 +32,11 @@ func (c *Client) cached(address, name string) ([]File, bool) {
 	}
 	path := c.pageFile(address)
 	info, err := os.Stat(path)
-	if err != nil || info.Size() > maxCached || time.Since(info.ModTime()).Abs() > pageLifetime {
-		return nil, false
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
+	if err != nil || time.Since(info.ModTime()).Abs() > pageLifetime {
 		return nil, false
 	}
 	var files []File
-	if json.Unmarshal(content, &files) != nil {
+	if sealed.Read(path, maxCached, &files) != nil {
 		return nil, false
 	}
 	return files, true
@@ -52,19 +49,11 @@ func (c *Client) cache(address string, files []File) {
 		return
 	}
 	path := c.pageFile(address)
-	content, err := json.Marshal(files)
-	if err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+	if os.MkdirAll(filepath.Dir(path), 0o700) != nil {
 		return
 	}
 	c.swept.Do(func() { sweep(filepath.Dir(path)) })
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".page-*")
-	if err != nil {
-		return
-	}
-	_, err = tmp.Write(content)
-	if closed := tmp.Close(); err != nil || closed != nil || os.Rename(tmp.Name(), path) != nil {
-		_ = os.Remove(tmp.Name())
-	}
+	_ = sealed.Write(path, files)
 }
 
 // sweep removes pages that no lock will look at again, and what killed

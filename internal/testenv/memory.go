@@ -31,8 +31,14 @@ func LimitMemory(t testing.TB, cmd *exec.Cmd, bytes int64) (peak func() string) 
 			continue
 		}
 		t.Cleanup(func() { removeCgroup(t, dir) })
-		if os.WriteFile(filepath.Join(dir, c.limit), []byte(strconv.FormatInt(bytes, 10)), 0o644) != nil {
-			continue // the memory controller belongs to somebody else
+		// The kernel makes the file, unless the memory controller is elsewhere.
+		limit, err := os.OpenFile(filepath.Join(dir, c.limit), os.O_WRONLY, 0)
+		if err != nil {
+			continue
+		}
+		_, err = limit.WriteString(strconv.FormatInt(bytes, 10))
+		if err := errors.Join(err, limit.Close()); err != nil {
+			t.Fatal(err)
 		}
 		if c.swap != "" {
 			_ = os.WriteFile(filepath.Join(dir, c.swap), []byte("0"), 0o644) // there may be none

@@ -2,15 +2,13 @@ package pypi
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/lockforge/lockforge/builder/fault"
-	"github.com/lockforge/lockforge/builder/internal/limitio"
 	"github.com/lockforge/lockforge/builder/internal/pep440"
+	"github.com/lockforge/lockforge/builder/internal/sealed"
 	"github.com/lockforge/lockforge/builder/lock"
 	"github.com/lockforge/lockforge/builder/wheel"
 )
@@ -104,6 +102,9 @@ func (r *resolver) build(ctx context.Context, c *candidate) (lock.Wheel, error) 
 	return r.accept(c, made.File, made.SHA256, lock.BuiltIndex)
 }
 
+// maxBuilt bounds a kept result, in bytes.
+const maxBuilt = 4096
+
 // built is what a build of an sdist gave.
 type built struct {
 	File   string `json:"file"`
@@ -118,7 +119,8 @@ func (r *resolver) buildOnce(ctx context.Context, s lock.Sdist, tools []lock.Whe
 		key = append(key, t.SHA256)
 	}
 	path := filepath.Join(r.req.CacheDir, "built", sumOf([]byte(strings.Join(key, "\n")))+".json")
-	if b, ok := readBuilt(path); ok && r.req.Store.Has(b.SHA256, b.Size) {
+	var b built
+	if sealed.Read(path, maxBuilt, &b) == nil && r.req.Store.Has(b.SHA256, b.Size) {
 		return b, nil
 	}
 	if r.req.Builder == nil {
@@ -131,23 +133,11 @@ func (r *resolver) buildOnce(ctx context.Context, s lock.Sdist, tools []lock.Whe
 	if err != nil {
 		return built{}, err
 	}
-	b := built{File: file, SHA256: sha, Size: size}
-	text, err := json.Marshal(b)
-	if err != nil {
+	b = built{File: file, SHA256: sha, Size: size}
+	if err := sealed.Write(path, b); err != nil {
 		return built{}, fault.Wrap(fault.Internal, err, "keeping the result")
 	}
-	return b, keep(path, text)
-}
-
-func readBuilt(path string) (built, bool) {
-	f, err := os.Open(path)
-	if err != nil {
-		return built{}, false
-	}
-	defer f.Close()
-	text, err := limitio.ReadAll(f, 4096)
-	var b built
-	return b, err == nil && json.Unmarshal(text, &b) == nil && len(b.SHA256) == 64
+	return b, nil
 }
 
 // refuseCompiled refuses source archives that need a compiler.
