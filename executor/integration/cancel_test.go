@@ -96,6 +96,29 @@ func TestChildIsKilled(t *testing.T) {
 	p.settled("killed", "crashed", "stopped")
 }
 
+// TestOutputIsHeld leaves a process in a session of its own that holds the
+// output open: the run has ended when its child has.
+func TestOutputIsHeld(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	e := p.start().serving()
+	for id, exit := range map[string]int{"held": 0, "held-failing": 3} {
+		p.request(id, act{Exit: exit, Detach: true})
+		p.awaitStart(id)
+		start := time.Now()
+		r := p.ends(id, map[int]string{0: "SUCCESS", 3: "FAILURE"}[exit])
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("run %s ended %s after its start, though its child does nothing", id, took.Round(time.Millisecond))
+		}
+		if exit != 0 && !strings.Contains(r.Report, "code 3") {
+			t.Errorf("the report does not tell of the exit code:\n%s", r.Report)
+		}
+		p.eventually(2*time.Second, "end of what run "+id+" left", func() bool { return len(p.processes()) == 1 })
+	}
+	e.drain()
+	p.settled("held", "held-failing")
+}
+
 // TestDrain ends an executor with a run that takes its time, one that takes
 // longer than there is, and one that waits.
 func TestDrain(t *testing.T) {

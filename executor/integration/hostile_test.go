@@ -49,6 +49,10 @@ func hostile(p *place) map[string]struct {
 		"own-token":       {recipeOf(`{"source": {"type": "mysql", "config": {"password": "${EXECUTOR_OWN_GMS_TOKEN}"}}}`), "EXECUTOR_OWN"},
 		"requirements":    {argument("extra_pip_requirements", `["evil"]`), "extra_pip_requirements"},
 		"loader":          {argument("extra_env_vars", `{"LD_PRELOAD": "/data/evil.so"}`), "LD_PRELOAD"},
+		"memory-no-unit":  {argument("extra_env_vars", `{"EXECUTOR_TASK_MEMORY_LIMIT": "128000000"}`), "EXECUTOR_TASK_MEMORY_LIMIT"},
+		"other-case":      {recipeOf(`{"source": {"type": "mysql"}, "Sink": {"type": "console"}}`), "Sink"},
+		"nul":             {recipeOf("source: {type: mysql}\n#\x00"), "zero byte"},
+		"mark-of-order":   {recipeOf("\ufeffsource: {type: mysql}"), "byte order mark"},
 		"other-version":   {argument("version", "0.10.0"), "0.10.0"},
 	}
 }

@@ -57,6 +57,58 @@ func TestServerIsAway(t *testing.T) {
 	}
 }
 
+// TestServerIsAwayForLong has runs end all through an outage, so that the pauses
+// between tries have become long. Probes stay content meanwhile, nothing of the
+// runs is left, and the executor does not grow. (Hours of it are simulated in
+// package worker.)
+func TestServerIsAwayForLong(t *testing.T) {
+	t.Parallel()
+	const outage = 40 * time.Second
+	for name, f := range map[string]gmstest.Fault{
+		"hanging": {Hang: true}, "503": {Status: 503, Text: "<html>no healthy upstream</html>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			e := p.start("DATAHUB_EXECUTOR_INGESTION_MAX_WORKERS=12", "LOCKFORGE_EXECUTOR_GMS_TIMEOUT=2").serving()
+			var ids []string
+			for i := range 12 {
+				ids = append(ids, fmt.Sprintf("long-%02d", i))
+				p.request(ids[i], act{MS: 2000 + 3000*i, Exit: i % 2, Flood: 1 << 20})
+			}
+			for _, id := range ids {
+				p.awaitStart(id)
+			}
+			before := e.peak()
+			mend := p.gms.Fail(f)
+			begun := time.Now()
+			for time.Since(begun) < outage {
+				p.beating()
+				time.Sleep(time.Second)
+			}
+			if left := p.processes(); len(left) != 1 {
+				t.Errorf("beside the executor there are %q", left)
+			}
+			if grown := e.peak() - before; grown > 32<<20 {
+				t.Errorf("the executor has grown by %d MiB", grown>>20)
+			}
+			p.request("after", act{})
+			mend()
+			for i, id := range ids {
+				r := p.final(id, 90*time.Second)
+				if want := []string{"SUCCESS", "FAILURE"}[i%2]; r.Status != want {
+					t.Errorf("run %s ended as %s, want %s", id, r.Status, want)
+				}
+			}
+			p.final("after", 90*time.Second)
+			t.Logf("everything was delivered %s after the outage", (time.Since(begun) - outage).Round(time.Second))
+			e.drain()
+			p.settled(append(ids, "after")...)
+			p.trail()
+		})
+	}
+}
+
 // TestServerIsAwayForAWholeLife has an executor start, end its runs and drain
 // with nobody to tell, and the next one deliver.
 func TestServerIsAwayForAWholeLife(t *testing.T) {

@@ -1,12 +1,16 @@
 package integration_test
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockforge/lockforge/executor/audit"
 	"github.com/lockforge/lockforge/executor/internal/kafkatest"
@@ -86,6 +90,45 @@ func (p *place) records() string {
 		all.Write(text)
 	}
 	return all.String()
+}
+
+// TestTornJournal kills executors and cuts the last record of their journals
+// somewhere, as a crash of the machine does. That record is the one of a child's
+// start; the one before it says that there may be a child.
+func TestTornJournal(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	file := p.path("state/journal/journal")
+	var ids []string
+	for i := range 10 {
+		id := fmt.Sprintf("torn-%d", i)
+		ids = append(ids, id)
+		e := p.start().serving()
+		p.request(id, act{MS: 60_000, Detach: true})
+		pid := p.awaitStart(id)
+		var text []byte
+		begin := 0
+		p.eventually(endLimit, "record of the start", func() bool {
+			var err error
+			text, err = os.ReadFile(file)
+			must(t, err)
+			begin = bytes.LastIndexByte(text[:max(0, len(text)-1)], '\n') + 1
+			return bytes.Contains(text[begin:], []byte(strconv.Itoa(pid)))
+		})
+		e.kill()
+		must(t, os.Truncate(file, int64(begin+random.IntN(len(text)-begin))))
+		e = p.start().serving()
+		p.ends(id, "FAILURE")
+		if isAlive(pid) {
+			t.Errorf("the child of run %s lives", id)
+		}
+		e.drain()
+	}
+	p.settled(ids...)
+	p.trail()
 }
 
 // TestWayOnWithDamagedJournal follows the hint that a damaged journal gets.
