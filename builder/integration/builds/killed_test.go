@@ -64,7 +64,8 @@ func nothingLeft(t *testing.T, cache string) {
 }
 
 // moments notes when a build said each of its lines. A moment of one build is
-// found again in another by the line before it: that machine may be faster.
+// found again in another by the line before it and by the other's pace: the
+// machine may have more to do by then, or less.
 type moments struct {
 	mu    sync.Mutex
 	start time.Time
@@ -86,18 +87,25 @@ func (m *moments) Write(p []byte) (int, error) {
 	return m.log.Write(p)
 }
 
-// pick draws a moment of a build that is over, evenly in time: so many lines,
-// and a time after the last of them.
-func (m *moments) pick(random *rand.Rand, took time.Duration) (lines int, after time.Duration) {
-	at := time.Duration(random.Int64N(int64(took)))
-	for lines < len(m.lines) && m.lines[lines] <= at {
-		after = at - m.lines[lines]
-		lines++
+// moment is a time of a build: after so many lines, the last of which had come
+// at a time, and then a while.
+type moment struct {
+	lines    int
+	at, then time.Duration
+}
+
+func (m moment) String() string {
+	return fmt.Sprintf("line %d and %s", m.lines, m.then.Round(time.Millisecond))
+}
+
+// pick draws a moment of a build that is over, evenly in time.
+func (m *moments) pick(random *rand.Rand, took time.Duration) moment {
+	picked := moment{then: time.Duration(random.Int64N(int64(took)))}
+	for until := picked.then; picked.lines < len(m.lines) && m.lines[picked.lines] <= until; picked.lines++ {
+		picked.at = m.lines[picked.lines]
+		picked.then = until - picked.at
 	}
-	if lines == 0 {
-		after = at
-	}
-	return lines, after
+	return picked
 }
 
 // victims are whom a round kills, and how, in turns: of seven rounds, two are
@@ -127,8 +135,7 @@ func TestKilledBuilds(t *testing.T) {
 	for n := range rounds {
 		b := killedBuild{workplace: built.fresh(t), ref: fmt.Sprintf("%s/killed%d:1", registry, n)}
 		v := victims[n%len(victims)]
-		lines, after := whole.said.pick(random, whole.took)
-		if !b.killed(t, v.engine, v.signal, lines, after) {
+		if !b.killed(t, v.engine, v.signal, whole.said.pick(random, whole.took)) {
 			survived++
 		}
 		nothingLeft(t, b.cache)
@@ -212,24 +219,25 @@ func (b *killedBuild) wholeOrNothing(t *testing.T, want string) {
 
 // killed begins the build and ends it, or its engine, at a moment. It is false
 // where the build had ended by then.
-func (b *killedBuild) killed(t *testing.T, theEngine bool, signal syscall.Signal, lines int, after time.Duration) bool {
+func (b *killedBuild) killed(t *testing.T, theEngine bool, signal syscall.Signal, when moment) bool {
 	t.Helper()
-	cmd := b.start(t, lines)
+	cmd := b.start(t, when.lines)
 	ended := make(chan struct{})
 	go func() {
 		_ = cmd.Wait() // judged by its state below
 		close(ended)
 	}()
-	if lines > 0 {
-		select {
-		case <-b.said.news:
-		case <-ended:
-		}
+	select {
+	case <-b.said.news:
+	case <-ended:
+	}
+	if when.at > 0 {
+		when.then = time.Duration(float64(when.then) * float64(time.Since(b.said.start)) / float64(when.at))
 	}
 	select {
-	case <-time.After(after):
+	case <-time.After(when.then):
 	case <-ended:
-		t.Logf("the build had ended before line %d and %s", lines, after.Round(time.Millisecond))
+		t.Logf("the build had ended before %v", when)
 		return false
 	}
 	pids := enginesOf(t, b.cache)
@@ -242,7 +250,7 @@ func (b *killedBuild) killed(t *testing.T, theEngine bool, signal syscall.Signal
 	}
 	<-ended
 	took, code := time.Since(asked), cmd.ProcessState.ExitCode()
-	t.Logf("%v at line %d and %s, the engine: %v: exit code %d after %s", signal, lines, after.Round(time.Millisecond), theEngine, code, took.Round(time.Millisecond))
+	t.Logf("%v at %v, the engine: %v: exit code %d after %s", signal, when, theEngine, code, took.Round(time.Millisecond))
 	switch said := tail(b.said.log.String()); {
 	case theEngine && code != 0 && code != 20 && code != engineDown:
 		t.Errorf("the engine was killed: exit code %d\n%s", code, said)
