@@ -124,18 +124,18 @@ func TestOutputIsHeld(t *testing.T) {
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	two := []string{"DATAHUB_EXECUTOR_INGESTION_MAX_WORKERS=2", "LOCKFORGE_EXECUTOR_DRAIN_WAIT=2"}
-	e := p.start(two...).serving()
-	p.request("short", act{MS: 1500})
+	two := []string{"DATAHUB_EXECUTOR_INGESTION_MAX_WORKERS=2", "LOCKFORGE_EXECUTOR_DRAIN_WAIT=4"}
+	p.request("short", act{MS: 3000}) // it must not end before the third run is known, a second later
 	p.request("long", act{MS: 60_000})
+	e := p.start(two...).serving()
 	p.awaitStart("short")
 	p.awaitStart("long")
 	p.request("waiting", act{})
 	p.eventually(10*time.Second, "acceptance of the third run", func() bool { return p.audited("waiting") })
 	start := time.Now()
 	e.drain()
-	if took := time.Since(start); took < 2*time.Second || took > 12*time.Second {
-		t.Errorf("draining took %s; runs have 2 s, and then 1 s to end", took)
+	if took := time.Since(start); took < 4*time.Second || took > 14*time.Second {
+		t.Errorf("draining took %s; runs have 4 s, and then 1 s to end", took)
 	}
 	p.ends("short", "SUCCESS")
 	p.ends("long", "FAILURE")

@@ -13,10 +13,13 @@ package integration_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -37,6 +40,9 @@ func TestMain(m *testing.M) {
 	code := 1
 	dir, err := os.MkdirTemp("", "executor-integration-")
 	if err == nil {
+		err = moreAtOnce()
+	}
+	if err == nil {
 		scratch = dir
 		code = kafkatest.Main(m)
 		awstest.Stop()
@@ -47,6 +53,18 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// moreAtOnce runs more tests than there are processors, unless somebody says
+// how many: most of them wait most of the time.
+func moreAtOnce() error {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if said {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
 }
 
 // program is the executor under test: the one beside $LOCKFORGE_PROGRAM, or
