@@ -16,6 +16,7 @@ import (
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/image"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // outage answers everything with a status until it is over.
@@ -55,13 +56,17 @@ func begin(t *testing.T, o *outage, lasts time.Duration) (ref string) {
 	return strings.TrimPrefix(server.URL, "http://") + "/a:v1"
 }
 
-// A registry that cannot serve for a while is waited for.
+// A registry that cannot serve for a while is waited for: four seconds, or
+// with all rounds of faults two minutes.
 func TestPushOutlastsAnOutage(t *testing.T) {
 	t.Parallel()
+	lasts := 4 * time.Second
+	if testenv.AllFaults() {
+		lasts = 2 * time.Minute
+	}
 	for _, status := range []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
-			const lasts = 4 * time.Second
 			ref := begin(t, &outage{status: status}, lasts)
 			start := time.Now()
 			if _, err := image.Push(t.Context(), composed(t), ref, image.Options{Attempts: 1}); err != nil {

@@ -87,6 +87,9 @@ func (m *moments) Write(p []byte) (int, error) {
 	return m.log.Write(p)
 }
 
+// span is a part of a build's time.
+type span struct{ from, to time.Duration }
+
 // moment is a time of a build: after so many lines, the last of which had come
 // at a time, and then a while.
 type moment struct {
@@ -98,9 +101,9 @@ func (m moment) String() string {
 	return fmt.Sprintf("line %d and %s", m.lines, m.then.Round(time.Millisecond))
 }
 
-// pick draws a moment of a build that is over, evenly in time.
-func (m *moments) pick(random *rand.Rand, took time.Duration) moment {
-	picked := moment{then: time.Duration(random.Int64N(int64(took)))}
+// pick draws a moment of a build that is over, evenly in a part of its time.
+func (m *moments) pick(random *rand.Rand, during span) moment {
+	picked := moment{then: during.from + time.Duration(random.Int64N(int64(during.to-during.from)))}
 	for until := picked.then; picked.lines < len(m.lines) && m.lines[picked.lines] <= until; picked.lines++ {
 		picked.at = m.lines[picked.lines]
 		picked.then = until - picked.at
@@ -135,7 +138,7 @@ func TestKilledBuilds(t *testing.T) {
 	for n := range rounds {
 		b := killedBuild{workplace: built.fresh(t), ref: fmt.Sprintf("%s/killed%d:1", registry, n)}
 		v := victims[n%len(victims)]
-		if !b.killed(t, v.engine, v.signal, whole.said.pick(random, whole.took)) {
+		if !b.killed(t, v.engine, v.signal, whole.said.pick(random, whole.lives(v.engine))) {
 			survived++
 		}
 		nothingLeft(t, b.cache)
@@ -154,9 +157,18 @@ func TestKilledBuilds(t *testing.T) {
 // killedBuild is a build that signs, writes a layout and pushes to a tag.
 type killedBuild struct {
 	workplace
-	ref  string
-	said *moments
-	took time.Duration
+	ref    string
+	said   *moments
+	all    span // from beginning to end
+	engine span // while it has an engine
+}
+
+// lives is the time in which a program, or its engine, can be killed.
+func (b *killedBuild) lives(engine bool) span {
+	if engine {
+		return b.engine
+	}
+	return b.all
 }
 
 func (b *killedBuild) layout() string { return filepath.Join(b.cache, "layout") }
@@ -175,16 +187,31 @@ func (b *killedBuild) start(t *testing.T, lines int) *exec.Cmd {
 	return cmd
 }
 
-// run runs the build to its end and returns the exit code.
+// run runs the build to its end, notes when it had an engine, and returns the
+// exit code.
 func (b *killedBuild) run(t *testing.T) int {
 	t.Helper()
 	cmd := b.start(t, -1)
-	err := cmd.Wait()
-	b.took = time.Since(b.said.start)
-	if cmd.ProcessState == nil {
-		t.Fatal(err)
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // its state says how it ended
+		close(ended)
+	}()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-ended:
+			b.all.to = time.Since(b.said.start)
+			return cmd.ProcessState.ExitCode()
+		case <-look.C:
+			if now := time.Since(b.said.start); len(enginesOf(t, b.cache)) > 0 {
+				b.engine.to = now
+			} else if b.engine.to == 0 {
+				b.engine.from = now
+			}
+		}
 	}
-	return cmd.ProcessState.ExitCode()
 }
 
 // digest is what the tag stands for; "" where there is none.
@@ -240,9 +267,13 @@ func (b *killedBuild) killed(t *testing.T, theEngine bool, signal syscall.Signal
 		t.Logf("the build had ended before %v", when)
 		return false
 	}
-	pids := enginesOf(t, b.cache)
-	if theEngine = theEngine && len(pids) > 0; !theEngine {
-		pids = []int{cmd.Process.Pid}
+	pids := []int{cmd.Process.Pid}
+	if theEngine {
+		if pids = enginesOf(t, b.cache); len(pids) == 0 {
+			t.Logf("no engine at %v", when)
+			<-ended
+			return false
+		}
 	}
 	asked := time.Now()
 	for _, pid := range pids {
