@@ -66,7 +66,7 @@ lockforge attest signs them, and lockforge verify --require-probes goes by them.
 	flags := cmd.Flags()
 	flags.StringVar(&request.Platform, "platform", "", "platform to check (default all of the image)")
 	flags.StringSliceVar(&minimums, "min", nil, "score that a tier must reach, such as I=100; repeatable")
-	flags.BoolVar(&run, "run", false, "also attack the image from inside; it takes root and runc")
+	flags.BoolVar(&run, "run", false, "also attack the image from inside, on this machine; it takes root and runc")
 	flags.StringVar(&statement, "statement", "", "write the results to this file as in-toto statements")
 	flags.BoolVar(&insecure, "allow-http-registry", false, "read over plain HTTP")
 	return cmd
