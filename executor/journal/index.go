@@ -30,11 +30,14 @@ func keyOf(id string) (k key) {
 	return k
 }
 
-// done is what stays of a run whose result is delivered.
-type done struct {
-	at   int64
-	rank rank
-}
+// done is what stays of a run whose result is delivered or dropped: twice the
+// time of its last record, plus one where it was dropped. There are many.
+type done int64
+
+func newDone(at int64, r rank) done { return done(2*at + int64(r-final)) }
+
+func (d done) at() int64  { return int64(d) >> 1 }
+func (d done) rank() rank { return final + rank(d&1) }
 
 // index is the fold of a file. The data of records stays on the disk.
 type index struct {
@@ -50,7 +53,10 @@ func (x index) rank(id string) rank {
 	if run, ok := x.live[id]; ok {
 		return run.rank
 	}
-	return x.done[keyOf(id)].rank
+	if end, ok := x.done[keyOf(id)]; ok {
+		return end.rank()
+	}
+	return unknown
 }
 
 // apply folds a record in. It does not judge: after damage a file may begin in
@@ -59,7 +65,7 @@ func (x index) apply(r Record, at ref) {
 	next := rankOf(r.State)
 	if next >= final {
 		delete(x.live, r.ID)
-		x.done[keyOf(r.ID)] = done{r.At, next}
+		x.done[keyOf(r.ID)] = newDone(r.At, next)
 		return
 	}
 	if x.rank(r.ID) >= final || next == unknown {
@@ -93,7 +99,7 @@ func (x index) run(id string) (Run, bool) {
 		return Run{ID: id, State: states[run.rank], At: run.at, First: run.first}, true
 	}
 	if end, ok := x.done[keyOf(id)]; ok {
-		return Run{ID: id, State: states[end.rank], At: end.at}, true
+		return Run{ID: id, State: states[end.rank()], At: end.at()}, true
 	}
 	return Run{}, false
 }

@@ -14,37 +14,43 @@ import (
 )
 
 // quiet is how long nothing may happen before memory is given back. A start
-// takes less, connections to servers included.
-const quiet = 3 * time.Second
+// takes less, connections to servers included. As long as nothing goes on
+// happening it is given back again, after twice as long each time up to
+// mostQuiet: what waiting itself does now and then would stay mapped else.
+const (
+	quiet     = 3 * time.Second
+	mostQuiet = 1024 * quiet
+)
 
 // garbage is how much the heap may grow between two collections, in percent of
 // what is in use, where $GOGC does not say it. The heap is small, so that
 // collecting it twice as often as usual costs next to nothing.
 const garbage = 50
 
-// keepSmall gives memory back once after the start, and once whenever there are
-// no more runs.
+// keepSmall gives memory back after the start, and whenever there are no more
+// runs.
 func (s *Service) keepSmall(ctx context.Context) error {
 	if !slices.ContainsFunc(s.host.Env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
 		debug.SetGCPercent(garbage)
 	}
 	tick := time.NewTicker(quiet)
 	defer tick.Stop()
-	for small := false; ; {
+	for rested, wait := time.Duration(0), quiet; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
 		if now := s.worker.Stats(); s.stirred.Swap(false) || now.Running+now.Waiting > 0 {
-			small = false
+			rested, wait = 0, quiet
 			continue
 		}
-		if !small {
-			small = true
-			if err := shrink(); err != nil {
-				s.log.Warn("memory that is not needed any more is kept", "error", err)
-			}
+		if rested += quiet; rested < wait {
+			continue
+		}
+		rested, wait = 0, min(2*wait, mostQuiet)
+		if err := shrink(); err != nil {
+			s.log.Warn("memory that is not needed any more is kept", "error", err)
 		}
 	}
 }
