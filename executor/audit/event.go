@@ -38,6 +38,9 @@ const (
 	KindRotation       Kind = "rotation" // of the trail itself
 )
 
+// announces says whether events of this kind are recorded before they happen.
+func (k Kind) announces() bool { return k == KindTaskStarted || k == KindRotation }
+
 // Event is something that happened; the functions below make them. Its texts
 // must be masked already where a secret's value can be in them.
 type Event struct {

@@ -36,8 +36,9 @@ type Options struct {
 	// Files is how many are kept; 0: all of them. The trail itself records
 	// which were removed.
 	Files int
-	// SyncDelay is how long a record may wait for the disk: 0 makes Record
-	// wait for it, less leaves it to the system.
+	// SyncDelay is how long a record of something that has happened may wait for
+	// the disk: 0 makes Record wait for it, less leaves it to the system. A
+	// record of what is about to happen never waits.
 	SyncDelay time.Duration
 }
 
@@ -218,7 +219,8 @@ func (l *Log) write(e Event) error {
 		return err
 	}
 	_, err = l.f.Write(line)
-	if err == nil && l.o.SyncDelay == 0 {
+	now := l.o.SyncDelay == 0 || r.Kind.announces()
+	if err == nil && now {
 		err = l.f.Sync()
 	}
 	if err != nil {
@@ -229,7 +231,7 @@ func (l *Log) write(e Event) error {
 	}
 	l.size += int64(len(line))
 	l.head, l.next = Head{r.Seq, hash}, r.Seq+1
-	if l.o.SyncDelay > 0 && l.sync == nil {
+	if !now && l.o.SyncDelay > 0 && l.sync == nil {
 		l.sync = time.AfterFunc(l.o.SyncDelay, l.flush)
 	}
 	return nil

@@ -3,11 +3,16 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 )
 
 // maxBatch bounds the bytes that are written together, unless one record has
 // more.
 const maxBatch = 4 << 20
+
+// company is how long a delivery may wait to be written with other records.
+const company = 20 * time.Millisecond
 
 // pending is a record on its way to the disk.
 type pending struct {
@@ -82,6 +87,7 @@ func (j *Journal) signal() {
 func (j *Journal) commitAll() {
 	defer close(j.gone)
 	for range j.wake {
+		j.awaitCompany()
 		for j.commitNext() {
 		}
 		j.mu.Lock()
@@ -91,6 +97,28 @@ func (j *Journal) commitAll() {
 			return
 		}
 	}
+}
+
+// awaitCompany lets deliveries wait for records that somebody waits for, to be
+// written together with them: without a delivery's record a run is delivered
+// again, which changes nothing, and nobody is held up by its delay.
+func (j *Journal) awaitCompany() {
+	timeout := time.NewTimer(j.o.company)
+	defer timeout.Stop()
+	for !j.urgent() {
+		select {
+		case <-j.wake:
+		case <-timeout.C:
+			return
+		}
+	}
+}
+
+// urgent says whether there is more to do than to write deliveries.
+func (j *Journal) urgent() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.closed || len(j.compactions) > 0 || slices.ContainsFunc(j.queue, func(p *pending) bool { return rankOf(p.State) < final })
 }
 
 // commitNext writes one batch, and compacts when that is due or asked for. It

@@ -49,6 +49,8 @@ type Options struct {
 
 	// interrupt ends a compaction after the named step, as a crash would.
 	interrupt func(step string) error
+	// company is how long deliveries wait for it; 0: company, less: not at all.
+	company time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -69,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ReserveBytes == 0 {
 		o.ReserveBytes = DefaultReserveBytes
+	}
+	if o.company == 0 {
+		o.company = company
 	}
 	if o.interrupt == nil {
 		o.interrupt = func(string) error { return nil }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,7 @@ var start = time.UnixMilli(1_800_000_000_000)
 func fixed() time.Time { return start }
 
 // small are options without a reserve, for tests that look at bytes.
-func small() Options { return Options{Now: fixed, ReserveBytes: -1, CompactBytes: -1} }
+func small() Options { return Options{Now: fixed, ReserveBytes: -1, CompactBytes: -1, company: -1} }
 
 func open(t testing.TB, dir string, o Options) *Journal {
 	t.Helper()
@@ -243,6 +244,37 @@ func TestGroupCommit(t *testing.T) {
 	all.Wait()
 	if got := j.Stats(); got.Commits != 1 || got.Live != writers {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A delivery waits for a record that somebody waits for, though not for long.
+func TestDeliveriesAwaitCompany(t *testing.T) {
+	for name, next := range map[string]func(*Journal){
+		"company": func(j *Journal) { add(t, j, "b", Accepted, payload) },
+		"none":    func(*Journal) { time.Sleep(company) },
+		"closing": func(j *Journal) { _ = j.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := small()
+				o.company = 0
+				j := open(t, t.TempDir(), o)
+				add(t, j, "a", Accepted, payload)
+				told := make(chan error, 1)
+				go func() { told <- j.Append(Record{ID: "a", State: Delivered}) }()
+				synctest.Wait()
+				if got := j.Stats(); got.Commits != 1 {
+					t.Errorf("written at once: %+v", got)
+				}
+				next(j)
+				if err := <-told; err != nil {
+					t.Error(err)
+				}
+				if got := j.Stats(); got.Commits != 2 || got.Done != 1 {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
 	}
 }
 

@@ -33,6 +33,10 @@ import (
 	"github.com/lockforge/lockforge/executor/worker"
 )
 
+// auditDelay is how long the audit trail may keep what has happened from the
+// disk. A power failure may lose that much; the journal still knows of the runs.
+const auditDelay = 100 * time.Millisecond
+
 // Host is what a service sees of the process that it runs in.
 type Host struct {
 	Env      []string
@@ -126,7 +130,7 @@ func (s *Service) openTrail(context.Context) error {
 	}
 	trail, err := audit.Open(s.config.Audit.Dir, audit.Options{
 		Instance: s.instance, Lock: s.build.LockDigest,
-		FileBytes: int64(s.config.Audit.FileBytes), Files: s.config.Audit.Files,
+		FileBytes: int64(s.config.Audit.FileBytes), Files: s.config.Audit.Files, SyncDelay: auditDelay,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

@@ -60,7 +60,7 @@ func TestKill(t *testing.T) {
 			pass(10 * time.Minute)
 			g.server.set(func(s *fakeServer) { s.down = false })
 			g.kill("a")
-			pass(time.Millisecond)
+			pass(100 * time.Millisecond)
 			g.journaled("a", journal.Delivered)
 		}, []string{StatusRunning, StatusSuccess}, 1},
 		{"after it was delivered", func(g *rig) {
