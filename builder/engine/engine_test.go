@@ -19,6 +19,7 @@ import (
 	"github.com/lockforge/lockforge/builder/engine"
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/progress"
+	"github.com/lockforge/lockforge/internal/testenv"
 	"github.com/lockforge/lockforge/internal/testenv/buildkit"
 )
 
@@ -305,4 +306,26 @@ func TestUmaskOfTheUser(t *testing.T) {
 	if !strings.Contains(string(status), "\nUmask:\t0000\n") {
 		t.Errorf("the engine has another umask than BuildKit wants:\n%s", status)
 	}
+}
+
+// TestAFullDiskIsNoDamage gives the state a disk on which nothing fits, at
+// first and when there is state already: nothing is moved aside.
+func TestAFullDiskIsNoDamage(t *testing.T) {
+	buildkit.Require(t)
+	disk := testenv.SmallDisk(t, "32k")
+	dir := filepath.Join(disk, "engine")
+	for range 2 {
+		sink := &steps{}
+		if e, err := engine.Start(t.Context(), options(dir, sink)); fault.KindOf(err) != fault.DiskFull {
+			t.Errorf("got %v, want a full disk", err)
+			if err == nil {
+				stop(t, e)
+			}
+		}
+		if sink.has("damaged") {
+			t.Error("a full disk was taken for damage")
+		}
+	}
+	testenv.GrowDisk(t, disk, "64m")
+	stop(t, start(t, dir, progress.None()))
 }

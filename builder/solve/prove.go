@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/moby/buildkit/client"
@@ -55,6 +56,9 @@ func Prove(ctx context.Context, c *Client, g *graph.Graph, open pack.Opener, sin
 	follower := follow(ch, sink, graph.IsProof)
 	_, err = c.bk.Build(ctx, opt, "lockforge", runProofs(proofs, failed), ch)
 	follower.wait()
+	if err == nil && follower.full() {
+		err = syscall.ENOSPC // no import has failed for that
+	}
 	if err != nil {
 		return nil, explain(ctx, err, follower, c)
 	}

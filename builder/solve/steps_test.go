@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
 
+	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/graph"
 	"github.com/lockforge/lockforge/builder/progress"
 )
@@ -105,6 +106,36 @@ func TestTheFailedStepIsNotACancelledOne(t *testing.T) {
 	name, log := f.failure()
 	if name != "layer bad" || log != "first\nlast words" {
 		t.Errorf("failure %q: %q", name, log)
+	}
+}
+
+// A full disk ends several steps at once; whichever says so is believed, and
+// one that only waited for another is not named.
+func TestAFullDiskIsFoundInAnyStep(t *testing.T) {
+	full := func(says string) *follower {
+		return followAll(progress.None(),
+			vertexOf("layer waiting", true, true, "exit code 1", false),
+			vertexOf("layer writing", true, false, "", false),
+			logOf("layer writing", says),
+			vertexOf("layer writing", true, true, "exit code 1", false),
+		)
+	}
+	for says, want := range map[string]fault.Kind{
+		"OSError(28, 'No space left on device')": fault.DiskFull,
+		"write /out/a: no space left on device":  fault.DiskFull,
+		"write /out/a: disk quota exceeded\n":     fault.DiskFull,
+		"write /out/a: input/output error":       fault.Build,
+	} {
+		f := full(says)
+		if name, _ := f.failure(); name != "layer writing" {
+			t.Errorf("%s: the failed step is %q", says, name)
+		}
+		if err := explain(t.Context(), errors.New("exit code 1"), f, &Client{}); fault.KindOf(err) != want {
+			t.Errorf("%s: kind %v, want %v: %v", says, fault.KindOf(err), want, err)
+		}
+	}
+	if err := explain(t.Context(), errors.New("rpc: mkdir /x: no space left on device"), followAll(progress.None()), &Client{}); fault.KindOf(err) != fault.DiskFull {
+		t.Errorf("without a step: %v", err)
 	}
 }
 
