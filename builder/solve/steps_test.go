@@ -123,7 +123,7 @@ func TestAFullDiskIsFoundInAnyStep(t *testing.T) {
 	for says, want := range map[string]fault.Kind{
 		"OSError(28, 'No space left on device')": fault.DiskFull,
 		"write /out/a: no space left on device":  fault.DiskFull,
-		"write /out/a: disk quota exceeded\n":     fault.DiskFull,
+		"write /out/a: disk quota exceeded\n":    fault.DiskFull,
 		"write /out/a: input/output error":       fault.Build,
 	} {
 		f := full(says)
