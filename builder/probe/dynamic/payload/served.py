@@ -92,10 +92,14 @@ class Service:
                     pass  # two tasks at once
         return [f for f in found if key in f]
 
-    def works(self, id="harmless"):
-        """Has a run that does no harm succeed: without it, refusals say nothing."""
+    def succeeds(self, id):
+        """Asks for a run that does no harm, and tells whether it succeeds."""
         self.add(id, tasks.recipe("requested", name=id))
-        if self.finish([id])[id] != "SUCCESS":
+        return self.finish([id])[id] == "SUCCESS"
+
+    def works(self):
+        """Has such a run succeed: without it, refusals say nothing."""
+        if not self.succeeds("harmless"):
             raise RuntimeError("a request that does no harm does not succeed: %s" % self.log()[-600:])
 
 
@@ -146,9 +150,11 @@ def request_ids():
     """E52: the id of a request leads to no other directory."""
     hostile = ["../lockforge-escaped", "..", ".", "a/../../lockforge-escaped", "/tmp/lockforge-escaped", "a\n[victim logs] lockforge-escaped", "a" * 300, ""]
     with Service() as s:
+        s.works()
         for id in hostile:
             s.add(id, tasks.recipe("requested", name="hostile"))
-        s.works()  # it is newer, and so the others were looked at before
+        # It is newer, and so the others are looked at before.
+        judge(not s.succeeds("later"), "a request whose id is no name keeps others from being served")
         s.finish(hostile, 2)
         judge(any(line["ran"] == "hostile" for line in s.said("ran")), "a run starts whose id is no name")
         for top in ("/tmp", "/var/lib/datahub-executor"):
@@ -185,6 +191,7 @@ def report_files():
     os.makedirs(os.path.dirname(secret), exist_ok=True)
     tasks.write(secret, json.dumps({"leak": tasks.MARKER}))
     with Service() as s:
+        s.works()
         for n, kind in enumerate(kinds):
             s.add("report-%d" % n, tasks.recipe("report_as", kind=kind, secret=secret))
         ends = s.finish(["report-%d" % n for n in range(len(kinds))])
@@ -192,7 +199,7 @@ def report_files():
             judge(not ends["report-%d" % n], "a report keeps its run from ending (%s)" % kind)
             published = [w for w in s.written() if w["urn"] == URN + "report-%d" % n and tasks.MARKER in w["value"]]
             judge(published, "a report has the executor publish a file of its own (%s)" % kind, secret)
-        s.works()
+        judge(not s.succeeds("later"), "a report keeps other runs from being served")
 
 
 def large_results():
