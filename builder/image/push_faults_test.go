@@ -202,31 +202,42 @@ type tokens struct {
 	last bool // the first token is the last one
 	late bool // a request is read before it is refused
 
-	mu     sync.Mutex
-	issued int
-	left   int
+	mu   sync.Mutex
+	left []int // uses of each token that was issued
+}
+
+func (k *tokens) issued() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.left)
+}
+
+// take uses a token.
+func (k *tokens) take(authorization string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for n := range k.left {
+		if authorization == fmt.Sprintf("Bearer t%d", n) && k.left[n] > 0 {
+			k.left[n]--
+			return true
+		}
+	}
+	return false
 }
 
 func (k *tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/token" {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.issued++
-		if k.last && k.issued > 1 {
+		if k.last && k.issued() > 0 {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		k.left = k.uses
-		fmt.Fprintf(w, `{"token": "t%d"}`, k.issued)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		fmt.Fprintf(w, `{"token": "t%d"}`, len(k.left))
+		k.left = append(k.left, k.uses)
 		return
 	}
-	k.mu.Lock()
-	good := k.left > 0 && r.Header.Get("Authorization") == fmt.Sprintf("Bearer t%d", k.issued)
-	if good {
-		k.left--
-	}
-	k.mu.Unlock()
-	if good {
+	if k.take(r.Header.Get("Authorization")) {
 		r.Header.Del("Authorization")
 		k.next.ServeHTTP(w, r)
 		return
@@ -265,8 +276,8 @@ func TestPushWithTokensThatExpire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := open(t, server+ref+":v1").Digest(); got != img.Digest() || k.issued < 2 {
-				t.Errorf("%s by %d tokens, want %s by several", got, k.issued, img.Digest())
+			if got := open(t, server+ref+":v1").Digest(); got != img.Digest() || k.issued() < 2 {
+				t.Errorf("%s by %d tokens, want %s by several", got, k.issued(), img.Digest())
 			}
 		})
 	}

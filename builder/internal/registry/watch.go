@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -25,17 +26,10 @@ type watch struct {
 
 func (w watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
-	clock := time.AfterFunc(w.limit, func() { cancel(errStalled) })
+	clock := &clock{limit: w.limit, timer: time.AfterFunc(w.limit, func() { cancel(errStalled) })}
 	sent := r.WithContext(ctx)
-	over := make(chan struct{}) // the answer is there: what is still sent counts no longer
-	timed := func(body io.ReadCloser) io.ReadCloser {
-		return struct {
-			io.Reader
-			io.Closer
-		}{&sending{body, clock, w.limit, over}, body}
-	}
 	if r.Body != nil && r.Body != http.NoBody {
-		sent.Body = timed(r.Body)
+		sent.Body = &sending{r.Body, clock}
 	}
 	if r.GetBody != nil { // a connection that had died is replaced by the transport itself
 		sent.GetBody = func() (io.ReadCloser, error) {
@@ -43,12 +37,11 @@ func (w watch) RoundTrip(r *http.Request) (*http.Response, error) {
 			if err != nil {
 				return nil, err
 			}
-			return timed(body), nil
+			return &sending{body, clock}, nil
 		}
 	}
 	response, err := w.inner.RoundTrip(sent)
-	close(over)
-	clock.Stop()
+	clock.end()
 	if err != nil {
 		err = stallOf(ctx, err)
 		cancel(nil)
@@ -66,22 +59,44 @@ func stallOf(ctx context.Context, err error) error {
 	return err
 }
 
-type sending struct {
-	body  io.Reader
-	clock *time.Timer
+// clock runs while a request waits for its line.
+type clock struct {
 	limit time.Duration
-	over  chan struct{}
+	mu    sync.Mutex
+	timer *time.Timer
+	ended bool // the answer is there: what is still sent counts no longer
+}
+
+func (c *clock) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timer.Stop()
+}
+
+func (c *clock) start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.timer.Reset(c.limit)
+	}
+}
+
+func (c *clock) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	c.timer.Stop()
+}
+
+type sending struct {
+	io.ReadCloser
+	clock *clock
 }
 
 func (s *sending) Read(p []byte) (int, error) {
-	select {
-	case <-s.over:
-		return s.body.Read(p)
-	default:
-	}
-	s.clock.Stop()
-	n, err := s.body.Read(p)
-	s.clock.Reset(s.limit)
+	s.clock.stop()
+	n, err := s.ReadCloser.Read(p)
+	s.clock.start()
 	return n, err
 }
 
