@@ -17,17 +17,7 @@ const littleMemory = 512 << 20
 // small manifest, or with all rounds of faults the wide one.
 func TestLittleMemory(t *testing.T) {
 	t.Setenv("COSIGN_PASSWORD", "little")
-	built := reference(t)
-	w, want := built.fresh(t), built.digest
-	if testenv.AllFaults() {
-		wide, err := os.ReadFile("../../../manifests/wide.yaml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		w, want = workplace{dir: t.TempDir(), cache: t.TempDir()}, ""
-		w.write(t, "m.yaml", string(wide))
-		w.must(t, "lock", "m.yaml")
-	}
+	w, want := littleOrWide(t)
 	w.must(t, "keygen", "--output-key-prefix", filepath.Join(w.cache, "little"))
 	program, err := builtProgram()
 	if err != nil {
@@ -52,4 +42,23 @@ func TestLittleMemory(t *testing.T) {
 		t.Errorf("with %d bytes of memory: %q, %v, want %q\n%s", littleMemory, digest, err, want, tail(said.String()))
 	}
 	t.Logf("used at most %s, cached files included", peak())
+}
+
+// littleOrWide makes the workplace of what is built, and says which digest it
+// comes to; "" is not known.
+func littleOrWide(t *testing.T) (workplace, string) {
+	t.Helper()
+	if !testenv.AllFaults() {
+		built := reference(t)
+		return built.fresh(t), built.digest
+	}
+	require(t)
+	wide, err := os.ReadFile("../../../manifests/wide.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := workplace{dir: t.TempDir(), cache: t.TempDir()}
+	w.write(t, "m.yaml", string(wide))
+	w.must(t, "lock", "m.yaml")
+	return w, ""
 }
