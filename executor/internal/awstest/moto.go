@@ -42,7 +42,7 @@ func URL(t testing.TB) string {
 	if program == "" {
 		var err error
 		if program, err = exec.LookPath("moto_server"); err != nil {
-			program = filepath.Join(tools(), "moto_server")
+			program = filepath.Join(testenv.ModuleRoot(t), ".tools", "bin", "moto_server")
 		}
 	}
 	if _, err := os.Stat(program); err != nil {
@@ -53,18 +53,6 @@ func URL(t testing.TB) string {
 		t.Fatal(shared.err)
 	}
 	return shared.url
-}
-
-// tools is the module's directory for programs of tests, as seen from the
-// directory of any of its packages.
-func tools() string {
-	dir, err := os.Getwd()
-	for ; err == nil && dir != "/"; dir = filepath.Dir(dir) {
-		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
-			break
-		}
-	}
-	return filepath.Join(dir, ".tools", "bin")
 }
 
 // Stop ends the server of URL.

@@ -65,7 +65,7 @@ func Start(t testing.TB, kind string) Server {
 		}
 	})
 	s := Server{Kind: kind, Port: freePort(t), Database: "shop", User: "shop", Password: "pw-" + rand.Text()}
-	cmd := exec.Command(script(t), "run", kind, filepath.Join(dir, "d"), fmt.Sprint(s.Port))
+	cmd := exec.Command(filepath.Join(testenv.ModuleRoot(t), "scripts", "databases.sh"), "run", kind, filepath.Join(dir, "d"), fmt.Sprint(s.Port))
 	cmd.Env = append(os.Environ(), "DATABASE_PASSWORD="+s.Password)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	end := map[string]syscall.Signal{MySQL: syscall.SIGTERM, Postgres: syscall.SIGINT}[kind]
@@ -137,23 +137,6 @@ func (p *process) stop() {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.ended
 	}
-}
-
-// script finds scripts/databases.sh above the test's directory.
-func script(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != "/"; dir = filepath.Dir(dir) {
-		path := filepath.Join(dir, "scripts", "databases.sh")
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	t.Fatal("scripts/databases.sh is not above this directory")
-	return ""
 }
 
 func freePort(t testing.TB) int {

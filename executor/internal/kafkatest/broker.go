@@ -97,7 +97,7 @@ func Main(m *testing.M) int {
 
 func prepare(t testing.TB, dir string, o Options) *Broker {
 	t.Helper()
-	root := moduleRoot(t)
+	root := testenv.ModuleRoot(t)
 	jars := os.Getenv("LOCKFORGE_KAFKA")
 	if jars == "" {
 		jars = filepath.Join(root, ".tools", "kafka")
@@ -126,18 +126,6 @@ func prepare(t testing.TB, dir string, o Options) *Broker {
 		}
 	}
 	return b
-}
-
-// moduleRoot is the folder of go.mod: tests run in that of their package.
-func moduleRoot(t testing.TB) string {
-	dir, err := os.Getwd()
-	for ; err == nil && dir != "/"; dir = filepath.Dir(dir) {
-		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
-			return dir
-		}
-	}
-	t.Fatalf("no go.mod above the test's folder (%v)", err)
-	return ""
 }
 
 // freePorts finds three ports in a row that nobody listens on.
