@@ -106,7 +106,6 @@ func Run(ctx context.Context, s Spec) End {
 		return NotStarted(err)
 	}
 	defer pipes.close()
-	memory := readMemory()
 	program := sandbox.Program{Argv: s.Argv, Env: append(Environment(s.Env, dir), s.Set...), Dir: dir, Files: pipes.child}
 	run, err := start(program, s.Sandbox, s.ID)
 	if err != nil {
@@ -116,6 +115,7 @@ func Run(ctx context.Context, s Spec) End {
 	}
 	defer run.forget()
 	pipes.started()
+	memory := readMemory() // nothing has run out of it yet
 
 	group := -run.process.Pid
 	s.tell(run.process.Pid)
