@@ -10,7 +10,7 @@
 //	   └───────────── which of them failed ◄──────────────────────┘
 //
 // So no program runs, not even for a moment, without the controls, and none is
-// started just to apply them.
+// started just to apply them: see docs/decisions/006-controls-between-fork-and-execve.md.
 //
 // What is not stopped: a program in a readable directory that is started
 // through the dynamic loader or mapped by dlopen, Python source imported from
