@@ -135,7 +135,7 @@ func (s *Source) judge(ctx context.Context, urn string, aspects map[string]gms.A
 		s.stale[urn] = sighting{stored.Version, stored.LastObserved, now}
 		return nil
 	}
-	if now.Sub(seen.since) < s.o.Sweep.After || now.Sub(stored.LastObserved) < s.o.Sweep.After {
+	if now.Sub(seen.since) < s.o.Sweep.After || s.o.Server.Time().Sub(stored.LastObserved) < s.o.Sweep.After {
 		return nil
 	}
 	return s.abort(ctx, id, stored, result, report, now)

@@ -19,7 +19,8 @@ type sweeper struct {
 	*poll.Source
 	server *gmstest.Running
 	now    time.Time
-	before func() // each write
+	off    time.Duration // how far off its own clock is
+	before func()        // each write
 	writes int
 }
 
@@ -30,7 +31,7 @@ func startSweeper(t *testing.T, running ...string) *sweeper {
 	s.server = gmstest.Start(t, gmstest.Options{Now: clock})
 	client := client(t, s.server.URL(), patience)
 	source, err := poll.New(poll.Options{
-		Server: client, Now: clock, Running: func() []string { return running },
+		Server: client, Now: func() time.Time { return s.now.Add(s.off) }, Running: func() []string { return running },
 		Sweep: &poll.Sweep{Write: func(ctx context.Context, p gms.Proposal) error {
 			s.writes++
 			s.before()
@@ -103,6 +104,25 @@ func TestSweepDoesNotTrustOneLook(t *testing.T) {
 	ok(t, s.SweepOnce(t.Context()))
 	if diff := cmp.Diff(map[string]string{"a": "RUNNING"}, s.statuses("a")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The server's record has the time of others; this host's says nothing of it.
+func TestSweepsWithAClockThatIsWrong(t *testing.T) {
+	for _, off := range []time.Duration{400 * 24 * time.Hour, -365 * 24 * time.Hour} {
+		s := startSweeper(t)
+		s.off = off
+		s.add("gone", "RUNNING", "default")
+		for minute := range 14 {
+			ok(t, s.SweepOnce(t.Context()))
+			if r, _ := s.server.Result("gone"); minute < 12 && r.Status != "RUNNING" {
+				t.Fatalf("off by %s: swept after %d minutes", off, 5*minute)
+			}
+			s.now = s.now.Add(5 * time.Minute)
+		}
+		if diff := cmp.Diff(map[string]string{"gone": "ABORTED"}, s.statuses("gone")); diff != "" {
+			t.Errorf("off by %s (-want +got):\n%s", off, diff)
+		}
 	}
 }
 
