@@ -235,6 +235,26 @@ func TestWaitingCanBeCancelled(t *testing.T) {
 	}
 }
 
+// TestStartingCanBeCancelled cancels an engine that has hardly begun, and one
+// that is almost there. It ends by itself, and not by force after ten seconds.
+func TestStartingCanBeCancelled(t *testing.T) {
+	dir := t.TempDir()
+	for after := time.Millisecond; after < 200*time.Millisecond; after += after/4 + time.Millisecond {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		began := time.Now()
+		e, err := engine.Start(ctx, options(dir, progress.None()))
+		took := time.Since(began)
+		cancel()
+		if err == nil {
+			stop(t, e)
+			continue
+		}
+		if !fault.Is(err, fault.Cancelled) || took > 9*time.Second {
+			t.Errorf("cancelled after %s: %v in %s", after, err, took)
+		}
+	}
+}
+
 func TestALongPathIsNoProblem(t *testing.T) {
 	buildkit.Require(t)
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long-name-", 12))

@@ -233,19 +233,31 @@ func listen(stateDir string) (*os.File, string, func() error, error) {
 // stopped.
 func (e *Engine) Stop() error {
 	const patience = 10 * time.Second
-	_ = e.process.Signal(syscall.SIGTERM) // it may have ended by itself
-	select {
-	case <-e.exited:
-	case <-time.After(patience):
-		_ = e.process.Kill()
-		<-e.exited
-	}
+	kill := time.AfterFunc(patience, func() { _ = e.process.Kill() })
+	defer kill.Stop()
+	e.terminate()
 	var errs []error
 	for _, f := range e.cleanup {
 		errs = append(errs, f())
 	}
 	e.cleanup = nil
 	return errors.Join(errs...)
+}
+
+// terminate asks the engine to end until it has. The first process of a
+// namespace of its own gets no signal that it does not handle, and one that has
+// only just begun handles none (pid_namespaces(7)).
+func (e *Engine) terminate() {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		_ = e.process.Signal(syscall.SIGTERM) // it may have ended by itself
+		select {
+		case <-e.exited:
+			return
+		case <-again.C:
+		}
+	}
 }
 
 // Pid is the engine's process.
