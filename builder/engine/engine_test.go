@@ -223,6 +223,20 @@ func TestTheSecondProcessWaits(t *testing.T) {
 	stop(t, r.e)
 }
 
+// TestAnEngineThatEndedLeavesTheNextOneAlone stops an engine that had died when
+// another one serves on the same state, and so at the same path, already.
+func TestAnEngineThatEndedLeavesTheNextOneAlone(t *testing.T) {
+	dir := t.TempDir()
+	first := start(t, dir, progress.None())
+	if err := syscall.Kill(first.Pid(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	second := start(t, dir, progress.None())
+	stop(t, first)
+	answers(t, second)
+	stop(t, second)
+}
+
 func TestWaitingCanBeCancelled(t *testing.T) {
 	buildkit.Require(t)
 	dir := t.TempDir()

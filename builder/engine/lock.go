@@ -44,3 +44,13 @@ func acquire(ctx context.Context, path string, sink progress.Sink) (*os.File, er
 		}
 	}
 }
+
+// duplicate returns another descriptor of the open file: a lock lasts until all
+// are closed.
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}

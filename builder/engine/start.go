@@ -41,8 +41,9 @@ type Engine struct {
 	ContentDir string
 
 	process *os.Process
-	exited  chan struct{}
-	cleanup []func() error
+	cleanup []func() error // done once it has ended, in this order
+	left    error          // of the cleanup
+	exited  chan struct{}  // closed after it
 }
 
 // Start starts an engine on the state directory and waits until it serves. It
@@ -64,7 +65,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close() // the engine has its own descriptor and keeps the lock
+	defer lock.Close() // the engine has its own descriptor, and so has its cleanup
 	root := filepath.Join(o.StateDir, "state")
 	c := config{Root: root, Runc: runc, Parallelism: int64(o.Parallelism)}
 	e, damaged, err := launch(ctx, o, c, lock)
@@ -107,12 +108,17 @@ func launch(ctx context.Context, o Options, c config, lock *os.File) (_ *Engine,
 		return nil, false, fault.Wrap(fault.EngineDown, err, "starting the engine")
 	}
 	defer fromEngine.Close()
+	held, err := duplicate(lock)
+	if err != nil {
+		return nil, false, errors.Join(fault.Wrap(fault.EngineDown, err, "starting the engine"), removeSocket())
+	}
 	logPath := filepath.Join(o.StateDir, "engine.log")
-	e := &Engine{Address: address, ContentDir: contentDir(c.Root), cleanup: []func() error{removeSocket}}
+	// The next engine has its socket at the same path: the lock goes last.
+	e := &Engine{Address: address, ContentDir: contentDir(c.Root), cleanup: []func() error{removeSocket, held.Close}}
 	err = e.spawn(o.Self, c, logPath, []*os.File{lock, listener, toUs})
 	toUs.Close()
 	if err != nil {
-		return nil, false, errors.Join(err, removeSocket())
+		return nil, false, errors.Join(err, e.left)
 	}
 	ready := make(chan report, 1)
 	go func() { ready <- readReport(fromEngine) }()
@@ -175,8 +181,12 @@ func (e *Engine) spawn(self []string, c config, logPath string, files []*os.File
 		if err == nil {
 			_ = cmd.Wait() // how it ended is in its log
 		}
+		for _, f := range e.cleanup {
+			e.left = errors.Join(e.left, f())
+		}
 	}()
 	if err := <-started; err != nil {
+		<-e.exited
 		return fault.Wrap(fault.EngineDown, err, "starting the engine").
 			Hint("the embedded engine needs the right to make namespaces and mounts: run as root, or use --buildkit-addr")
 	}
@@ -236,12 +246,7 @@ func (e *Engine) Stop() error {
 	kill := time.AfterFunc(patience, func() { _ = e.process.Kill() })
 	defer kill.Stop()
 	e.terminate()
-	var errs []error
-	for _, f := range e.cleanup {
-		errs = append(errs, f())
-	}
-	e.cleanup = nil
-	return errors.Join(errs...)
+	return e.left
 }
 
 // terminate asks the engine to end until it has. The first process of a
