@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lockforge/lockforge/builder/fault"
+	"github.com/lockforge/lockforge/builder/internal/stall"
 )
 
 const (
@@ -137,7 +138,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
-	resp.Body = &watched{body: resp.Body, keys: r.keys, ctx: ctx, cancel: cancel, timeout: c.opts.Timeout}
+	resp.Body = cleaned{stall.Body(ctx, cancel, resp.Body, c.opts.Timeout), r.keys}
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusPartialContent && r.ranged {
 		return resp, nil
 	}

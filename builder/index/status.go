@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/lockforge/lockforge/builder/internal/stall"
 )
 
 // ErrNotFound is matched by errors about a project that its index does not
@@ -27,7 +29,6 @@ var ErrHTML = errors.New("an HTML page came in place of the file")
 var ErrRange = errors.New("the server does not have the byte range that was asked for")
 
 var (
-	errStalled   = errors.New("the server sent nothing for too long")
 	errDowngrade = errors.New("a redirect from https to http is not followed")
 	errRedirects = errors.New("too many redirects")
 	errLocation  = errors.New("a redirect to what is no http or https URL")
@@ -81,7 +82,7 @@ func Temporary(err error) bool {
 		}
 		return status.Code >= 500
 	}
-	if errors.Is(err, errStalled) {
+	if errors.Is(err, stall.Err) {
 		return true
 	}
 	var transport *transportError

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -54,13 +55,5 @@ func statusFault(status *transport.Error, format string, args ...any) error {
 // HasStatus reports whether a registry answered with one of the codes.
 func HasStatus(err error, codes ...int) bool {
 	var status *transport.Error
-	if !errors.As(err, &status) {
-		return false
-	}
-	for _, code := range codes {
-		if status.StatusCode == code {
-			return true
-		}
-	}
-	return false
+	return errors.As(err, &status) && slices.Contains(codes, status.StatusCode)
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/lockforge/lockforge/builder/internal/stall"
 )
 
 // pause is the time between attempts.
@@ -96,7 +98,7 @@ func passing(err error) bool {
 	if errors.As(err, &status) {
 		return busy(status.StatusCode) || slices.ContainsFunc(status.Errors, damaged)
 	}
-	return errors.Is(err, errStalled) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return errors.Is(err, stall.Err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/lockforge/lockforge/builder/internal/stall"
 )
 
 func TestPassing(t *testing.T) {
@@ -33,7 +35,7 @@ func TestPassing(t *testing.T) {
 		"refused":           {answer(http.StatusForbidden, transport.DeniedErrorCode), false},
 		"not there":         {answer(http.StatusNotFound, transport.NameUnknownErrorCode), false},
 		"invalid":           {answer(http.StatusBadRequest, transport.ManifestInvalidErrorCode), false},
-		"stalled":           {fmt.Errorf("pushing: %w", errStalled), true},
+		"stalled":           {fmt.Errorf("pushing: %w", stall.Err), true},
 		"broken":            {&net.OpError{Op: "write", Err: syscall.EPIPE}, true},
 		"reset":             {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
 		"ended":             {fmt.Errorf("pushing: %w", io.ErrUnexpectedEOF), true},

@@ -13,9 +13,9 @@ const (
 	// DefaultPatience is how long a push waits for a registry that is there and
 	// cannot serve: restarts and failovers take that long.
 	DefaultPatience = 3 * time.Minute
-	// stall is how long a request may move no byte in either direction. A
+	// stallLimit is how long a request may move no byte in either direction. A
 	// registry gets that long as well to think after the last byte of a blob.
-	stall = 25 * time.Second
+	stallLimit = 25 * time.Second
 	// attempts is how often a request is made where nothing was said.
 	attempts = 3
 )
@@ -36,7 +36,7 @@ func Remote(o Options) []remote.Option {
 	if inner == nil {
 		inner = remote.DefaultTransport
 	}
-	transport := &gate{inner: witness{watch{inner: inner, limit: cmp.Or(o.Stall, stall)}}}
+	transport := &gate{inner: witness{watch{inner: inner, limit: cmp.Or(o.Stall, stallLimit)}}}
 	return []remote.Option{
 		remote.WithAuthFromKeychain(authn.DefaultKeychain),
 		remote.WithUserAgent("lockforge"),

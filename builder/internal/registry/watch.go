@@ -2,20 +2,13 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/lockforge/lockforge/builder/internal/stall"
 )
-
-// errStalled is what a request ends with when it moved no byte for too long.
-var errStalled error = stalled{}
-
-type stalled struct{}
-
-func (stalled) Error() string { return "the connection stalled" }
-func (stalled) Timeout() bool { return true }
 
 // watch ends requests that stall, in either direction. The time that the sender
 // takes to read its own bytes, or the receiver to use what it got, is theirs.
@@ -26,7 +19,7 @@ type watch struct {
 
 func (w watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
-	clock := &clock{limit: w.limit, timer: time.AfterFunc(w.limit, func() { cancel(errStalled) })}
+	clock := &clock{limit: w.limit, timer: time.AfterFunc(w.limit, func() { cancel(stall.Err) })}
 	sent := r.WithContext(ctx)
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = &sending{r.Body, clock}
@@ -43,20 +36,12 @@ func (w watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := w.inner.RoundTrip(sent)
 	clock.end()
 	if err != nil {
-		err = stallOf(ctx, err)
+		err = stall.Of(ctx, err)
 		cancel(nil)
 		return nil, err
 	}
-	response.Body = &receiving{response.Body, ctx, cancel, w.limit}
+	response.Body = stall.Body(ctx, cancel, response.Body, w.limit)
 	return response, nil
-}
-
-// stallOf says that a request was ended for its stall, where it was.
-func stallOf(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), errStalled) {
-		return errStalled
-	}
-	return err
 }
 
 // clock runs while a request waits for its line.
@@ -98,26 +83,4 @@ func (s *sending) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
 	s.clock.start()
 	return n, err
-}
-
-type receiving struct {
-	io.ReadCloser
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	limit  time.Duration
-}
-
-func (r *receiving) Read(p []byte) (int, error) {
-	clock := time.AfterFunc(r.limit, func() { r.cancel(errStalled) })
-	n, err := r.ReadCloser.Read(p)
-	clock.Stop()
-	if err != nil && err != io.EOF {
-		err = stallOf(r.ctx, err)
-	}
-	return n, err
-}
-
-func (r *receiving) Close() error {
-	defer r.cancel(nil)
-	return r.ReadCloser.Close()
 }
