@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/lockforge/lockforge/executor/ingestion"
+	"github.com/lockforge/lockforge/executor/internal/ownfile"
 	"github.com/lockforge/lockforge/executor/journal"
 	"golang.org/x/sys/unix"
 )
@@ -56,25 +57,10 @@ func (in Inputs) state(context.Context) (f Findings) {
 	return f
 }
 
-// nearest is the directory, or the first of its parents that is there.
-func nearest(dir string) (existing string, err error) {
-	for existing = dir; ; existing = filepath.Dir(existing) {
-		info, err := os.Stat(existing)
-		switch {
-		case err == nil && info.IsDir():
-			return existing, nil
-		case err == nil:
-			return "", fmt.Errorf("%s is no directory", existing)
-		case !errors.Is(err, fs.ErrNotExist) || existing == filepath.Dir(existing):
-			return "", fmt.Errorf("looking at %s: %w", existing, err)
-		}
-	}
-}
-
 // writable writes a file to the directory, or to what of its parents is there,
 // and returns how many bytes are free.
 func writable(dir string) (free uint64, err error) {
-	existing, err := nearest(dir)
+	existing, err := ownfile.Nearest(dir)
 	if err != nil {
 		return 0, err
 	}

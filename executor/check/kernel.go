@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/lockforge/lockforge/executor/internal/ownfile"
 	"github.com/lockforge/lockforge/executor/sandbox"
 )
 
@@ -52,7 +53,7 @@ func (in Inputs) start(ctx context.Context) (sandbox.Report, error) {
 		}
 		argv = []string{self, "help"}
 	}
-	work, err := nearest(in.Config.Logs.Work)
+	work, err := ownfile.Nearest(in.Config.Logs.Work)
 	if err != nil {
 		return sandbox.Report{}, err
 	}

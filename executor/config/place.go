@@ -1,12 +1,9 @@
 package config
 
 import (
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-
 	"golang.org/x/sys/unix"
+
+	"github.com/lockforge/lockforge/executor/internal/ownfile"
 )
 
 // Where scratch directories are unless somebody says otherwise: upstream's
@@ -22,22 +19,9 @@ const (
 // that can be made, else the first of all, so that an error names the usual one.
 func firstUsable(dirs ...string) string {
 	for _, dir := range dirs {
-		if usable(dir) {
+		if existing, err := ownfile.Nearest(dir); err == nil && unix.Access(existing, unix.W_OK|unix.X_OK) == nil {
 			return dir
 		}
 	}
 	return dirs[0]
-}
-
-// usable looks at a directory, or at the nearest above it that is there.
-func usable(dir string) bool {
-	for ; ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		if err == nil {
-			return info.IsDir() && unix.Access(dir, unix.W_OK|unix.X_OK) == nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			return false
-		}
-	}
 }

@@ -98,13 +98,14 @@ func (j *job) finishRecipe(ctx context.Context, judged *recipe.Recipe) error {
 func (j *job) addSink(ctx context.Context, r *recipe.Recipe) (*recipe.Recipe, error) {
 	g, file := j.o.GMS, ""
 	switch {
-	case g.renewed(r, j.child.Venv):
+	case !g.renewed(r):
+	case RenewsTokens(j.child.Venv.Release):
 		file = placesOf(&j.o, j.request.ID).token()
 		j.token = &token{path: file, header: g.Authorization}
 		if err := j.token.first(ctx); err != nil {
 			return nil, noToken(err)
 		}
-	case g != nil && g.Fresh != nil && !r.Has("sink"):
+	default:
 		j.info(fmt.Sprintf("DataHub CLI %s takes no new token while it runs, which needs %s: the run has the one of its start", j.child.Venv.Release, releaseTokenFile))
 	}
 	r, own, err := g.AddSink(ctx, r, file)

@@ -59,10 +59,8 @@ func (g *GMS) check() error {
 // it runs.
 func RenewsTokens(release string) bool { return !Venv{Release: release}.before(releaseTokenFile) }
 
-// renewed says whether a recipe's run gets its tokens in a file.
-func (g *GMS) renewed(r *recipe.Recipe, v Venv) bool {
-	return g != nil && g.Fresh != nil && !r.Has("sink") && RenewsTokens(v.Release)
-}
+// renewed says whether tokens of a recipe's run live shorter than it may.
+func (g *GMS) renewed(r *recipe.Recipe) bool { return g != nil && g.Fresh != nil && !r.Has("sink") }
 
 // AddSink gives a recipe without a sink the executor's own, and returns the
 // secrets that belong to it; nil leaves the recipe alone. The CLI would take

@@ -5,7 +5,9 @@ package ownfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -62,4 +64,20 @@ func SyncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Nearest is the directory, or the first of those above it that is there: where
+// it could be made. It fails where something else is in its way.
+func Nearest(dir string) (existing string, err error) {
+	for existing = dir; ; existing = filepath.Dir(existing) {
+		info, err := os.Stat(existing)
+		switch {
+		case err == nil && info.IsDir():
+			return existing, nil
+		case err == nil:
+			return "", fmt.Errorf("%s is no directory", existing)
+		case !errors.Is(err, fs.ErrNotExist) || existing == filepath.Dir(existing):
+			return "", fmt.Errorf("looking at %s: %w", existing, err)
+		}
+	}
 }
