@@ -71,8 +71,7 @@ func queryError(w http.ResponseWriter, status int, message string) {
 	}}})
 }
 
-// listRequests pages through what search knows; the fields come from the store,
-// and are those that executors ask for: a list without recipes and reports.
+// listRequests pages through what search knows.
 func (s *Server) listRequests(w http.ResponseWriter, raw json.RawMessage) {
 	input := struct {
 		Start int `json:"start"`
@@ -96,27 +95,9 @@ func (s *Server) listRequests(w http.ResponseWriter, raw json.RawMessage) {
 
 // summary is an execution request in a list; s.mu is held.
 func (s *Server) summary(urn string) any {
-	var input, result map[string]json.RawMessage
-	if v, ok := s.latest(urn, inputAspect); ok {
-		input = only(v.value, "task", "executorId", "requestedAt")
-	}
-	if v, ok := s.latest(urn, resultAspect); ok {
-		result = only(v.value, "status")
-	}
-	return map[string]any{"urn": urn, "input": input, "result": result}
-}
-
-// only picks fields of an aspect.
-func only(aspect json.RawMessage, names ...string) map[string]json.RawMessage {
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(aspect, &fields) // a test may store what it likes
-	picked := map[string]json.RawMessage{}
-	for _, name := range names {
-		if value, ok := fields[name]; ok {
-			picked[name] = value
-		}
-	}
-	return picked
+	input, _ := s.latest(urn, inputAspect)
+	result, _ := s.latest(urn, resultAspect)
+	return map[string]any{"urn": urn, "input": input.listed, "result": result.listed}
 }
 
 // request is an execution request as GraphQL has it; s.mu is held.

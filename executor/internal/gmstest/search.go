@@ -1,12 +1,13 @@
 package gmstest
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // indexed returns the urns of a type that search knows by now, those requested
@@ -19,17 +20,29 @@ func (s *Server) indexed(kind string) []string {
 			urns = append(urns, urn)
 		}
 	}
-	slices.SortStableFunc(urns, func(a, b string) int { return s.requestedAt(b).Compare(s.requestedAt(a)) })
+	slices.SortStableFunc(urns, func(a, b string) int { return cmp.Compare(s.requestedAt(b), s.requestedAt(a)) })
 	return urns
 }
 
-func (s *Server) requestedAt(urn string) time.Time {
-	var input struct {
-		RequestedAt int64 `json:"requestedAt"`
-	}
+func (s *Server) requestedAt(urn string) int64 {
 	v, _ := s.latest(urn, inputAspect)
-	_ = json.Unmarshal(v.value, &input) // a test may store what it likes
-	return time.UnixMilli(input.RequestedAt)
+	at, _ := strconv.ParseInt(string(v.listed["requestedAt"]), 10, 64) // a test may store what it likes
+	return at
+}
+
+// listed are the fields of aspects that a list of execution requests has: those
+// that executors ask for, so neither recipes nor reports.
+var listed = map[string][]string{
+	inputAspect:  {"task", "executorId", "requestedAt"},
+	resultAspect: {"status"},
+}
+
+// only picks fields of an aspect.
+func only(aspect json.RawMessage, names []string) map[string]json.RawMessage {
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(aspect, &fields) // a test may store what it likes
+	maps.DeleteFunc(fields, func(name string, _ json.RawMessage) bool { return !slices.Contains(names, name) })
+	return fields
 }
 
 // page serves GET /openapi/v3/entity/{type}, newest requests first.

@@ -14,6 +14,7 @@ type version struct {
 	observed int64 // Unix milliseconds, as the writer said
 	metadata json.RawMessage
 	at       time.Time
+	listed   map[string]json.RawMessage // the fields that lists show, as search keeps them
 }
 
 // Change is a change of an aspect, as the log of changes tells it.
@@ -45,6 +46,9 @@ func (s *Server) put(urn, aspect string, value, metadata json.RawMessage, observ
 		s.order = append(s.order, urn)
 	}
 	next := version{value: value, number: 1, observed: observed, metadata: metadata, at: now}
+	if names := listed[aspect]; names != nil {
+		next.listed = only(value, names)
+	}
 	if previous, ok := s.latest(urn, aspect); ok {
 		next.number = previous.number + 1
 		if bytes.Equal(previous.value, value) {
