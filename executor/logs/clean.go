@@ -51,7 +51,7 @@ const (
 
 // NewCleaner returns a Cleaner that writes to w.
 func NewCleaner(w io.Writer) *Cleaner {
-	return &Cleaner{out: w, ready: make([]byte, 0, chunk+chunk/8)}
+	return &Cleaner{out: w}
 }
 
 // Clean returns text as a Cleaner writes it.

@@ -14,10 +14,10 @@ const (
 
 // kept has the first and the last lines of a log.
 type kept struct {
-	head, tail [][]byte
-	heads      int
-	next       int // in tail: the oldest, where it is full
-	count      int64
+	head, tail   [][]byte
+	heads, tails int // how many lines each may have
+	next         int // in tail: the oldest, where it is full
+	count        int64
 }
 
 func newKept(head, tail int) kept {
@@ -27,7 +27,7 @@ func newKept(head, tail int) kept {
 	if tail == 0 {
 		tail = DefaultTail
 	}
-	return kept{heads: head, tail: make([][]byte, 0, tail)}
+	return kept{heads: head, tails: tail}
 }
 
 func (k *kept) add(line []byte, mark string) {
@@ -35,7 +35,7 @@ func (k *kept) add(line []byte, mark string) {
 	switch {
 	case len(k.head) < k.heads:
 		k.head = append(k.head, fill(nil, line, mark))
-	case len(k.tail) < cap(k.tail):
+	case len(k.tail) < k.tails:
 		k.tail = append(k.tail, fill(nil, line, mark))
 	default:
 		k.tail[k.next] = fill(k.tail[k.next], line, mark)

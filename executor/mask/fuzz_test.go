@@ -129,11 +129,14 @@ func TestMemoryIsBoundedInAnEndlessMatch(t *testing.T) {
 	}
 	var out bytes.Buffer
 	w := m.Writer(&out)
-	size := cap(w.buf)
 	block := bytes.Repeat([]byte("a"), 100_000)
-	for range 100 {
+	size := 0
+	for i := range 100 {
 		if _, err := w.Write(block); err != nil {
 			t.Fatal(err)
+		}
+		if i == 0 {
+			size = cap(w.buf)
 		}
 	}
 	if err := w.Close(); err != nil {
@@ -142,7 +145,7 @@ func TestMemoryIsBoundedInAnEndlessMatch(t *testing.T) {
 	if out.String() != "***REDACTED:A***" {
 		t.Errorf("got %d bytes", out.Len())
 	}
-	if cap(w.buf) != size || cap(w.matches) > 16 {
+	if cap(w.buf) != size || size > 2*window || cap(w.matches) > 16 {
 		t.Errorf("the buffer grew from %d to %d bytes, matches to %d", size, cap(w.buf), cap(w.matches))
 	}
 }

@@ -97,13 +97,7 @@ func (m *Masker) Unmasked() []string { return slices.Clone(m.unmasked) }
 
 // Writer returns a writer that masks what goes through it to w.
 func (m *Masker) Writer(w io.Writer) *Writer {
-	m = m.latest.Load()
-	return &Writer{
-		m:     m,
-		out:   w,
-		buf:   make([]byte, 0, m.a.longest+window),
-		ready: make([]byte, 0, window),
-	}
+	return &Writer{m: m.latest.Load(), out: w}
 }
 
 // Bytes returns b masked.

@@ -13,8 +13,9 @@ const window = 32 << 10
 var ErrClosed = errors.New("the masked stream is closed")
 
 // Writer masks what is written to it. It holds back only bytes with which a
-// secret may begin. Its memory is fixed: the longest form of a secret and
-// twice 32 KiB. It is not safe for concurrent use; give each stream its own.
+// secret may begin. Its memory grows with what is written at once, up to the
+// longest form of a secret and twice 32 KiB. It is not safe for concurrent use;
+// give each stream its own.
 type Writer struct {
 	m   *Masker
 	out io.Writer
@@ -49,7 +50,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	total := len(p)
 	for len(p) > 0 && w.err == nil {
-		n := min(len(p), window, cap(w.buf)-len(w.buf))
+		n := min(len(p), window)
 		w.buf = append(w.buf, p[:n]...)
 		p = p[n:]
 		w.scan()
@@ -68,9 +69,6 @@ func (w *Writer) use(m *Masker) {
 	// The beginning of such a match is out, so that it cannot be found again.
 	w.matches = slices.DeleteFunc(w.matches, func(m match) bool { return !m.announced })
 	w.m, w.node, w.pos, w.entered = m, 0, 0, 0
-	if room := m.a.longest + window; cap(w.buf) < room {
-		w.buf = append(make([]byte, 0, room), w.buf...)
-	}
 	w.scan()
 }
 
