@@ -225,8 +225,10 @@ func (j *job) execute(ctx context.Context) worker.Outcome {
 		silent := time.Duration(j.o.Now().UnixNano() - j.written.Load())
 		return report.Progress(j.log.Report, silent, limit)
 	})
-	if err := j.sink.Starting(); err != nil {
-		return j.failed(&Error{Kind: Local, Err: fmt.Errorf("recording the start: %w", err)})
+	var refused error
+	j.spec.Starting = func() error {
+		refused = j.sink.Starting()
+		return refused
 	}
 	renewed := func() {}
 	if j.token != nil {
@@ -234,6 +236,9 @@ func (j *job) execute(ctx context.Context) worker.Outcome {
 	}
 	end := task.Run(ctx, j.spec)
 	renewed()
+	if refused != nil {
+		return j.failed(&Error{Kind: Local, Err: fmt.Errorf("recording the start: %w", refused)})
+	}
 	if j.token != nil && j.token.trouble != nil {
 		j.error("The run's token could not be renewed, at times at least: " + j.token.trouble.Error())
 	}

@@ -11,7 +11,7 @@ import (
 // capabilities empties every capability set of the child. The bounding set is
 // what execve gives to root; other users get nothing from it under
 // no_new_privs, and may not change it.
-func (p *plan) capabilities() (string, error) {
+func (p *Plan) capabilities() (string, error) {
 	held := boundingSet()
 	detail := ""
 	switch may, err := maySetCapabilities(); {

@@ -5,9 +5,9 @@
 // bounds. What has to happen in the new process is a list of system calls,
 // which it carries out between fork and execve, and which ends with execve:
 //
-//	Start ─► plan: controls become system calls ─► fork ─► the child makes them ─► execve
-//	   ▲                                                          │
-//	   └───────────── which of them failed ◄──────────────────────┘
+//	Prepare ─► Plan: controls become system calls ─► Start: fork ─► the child makes them ─► execve
+//	                                                   ▲                     │
+//	                                                   └ which of them failed ┘
 //
 // So no program runs, not even for a moment, without the controls, and none is
 // started just to apply them: see docs/decisions/006-controls-between-fork-and-execve.md.

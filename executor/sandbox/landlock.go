@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -86,14 +87,14 @@ func rights(abi int) (access, scoped uint64, lacks []string) {
 }
 
 // landlock makes the ruleset here; the child only enters it.
-func (p *plan) landlock() (string, error) {
+func (p *Plan) landlock() (string, error) {
 	abi, err := landlockABI()
 	if err != nil {
 		return "", err
 	}
 	p.report.LandlockABI = abi
-	if abi < p.LandlockABI {
-		return "", fmt.Errorf("the kernel has ABI %d of Landlock, %d is asked for", abi, p.LandlockABI)
+	if abi < p.policy.LandlockABI {
+		return "", fmt.Errorf("the kernel has ABI %d of Landlock, %d is asked for", abi, p.policy.LandlockABI)
 	}
 	access, scoped, lacks := rights(abi)
 	attr := rulesetAttr{accessFS: access, scoped: scoped}
@@ -118,27 +119,27 @@ type grant struct {
 	must   bool // the path has to exist
 }
 
-func (p *plan) grants() []grant {
+func (p *Plan) grants() []grant {
 	grants := []grant{
-		{path: p.Dir, rights: readRights | writeRights, must: true},
+		{path: p.program.Dir, rights: readRights | writeRights, must: true},
 		{path: os.DevNull, rights: readRights | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE},
-		{path: p.Argv[0], rights: readRights | unix.LANDLOCK_ACCESS_FS_EXECUTE},
+		{path: p.program.Argv[0], rights: readRights | unix.LANDLOCK_ACCESS_FS_EXECUTE},
 	}
-	for _, path := range p.Write {
+	for _, path := range p.policy.Write {
 		grants = append(grants, grant{path: path, rights: readRights | writeRights, must: true})
 	}
-	for _, path := range p.Show {
+	for _, path := range p.policy.Show {
 		grants = append(grants, grant{path: path, rights: readRights, must: true})
 	}
-	executable := p.Exec
+	executable := p.policy.Exec
 	if executable == nil {
 		executable = defaultExec
 	}
-	readable := p.Read
+	readable := p.policy.Read
 	if readable == nil {
 		readable = []string{"/"}
 	}
-	hidden := withTargets(p.Hide)
+	hidden := withTargets(p.policy.Hide)
 	show := func(paths []string, rights uint64) {
 		for _, path := range paths {
 			for _, shown := range without(filepath.Clean(path), hidden) {
@@ -184,9 +185,9 @@ func without(path string, hidden []string) []string {
 	return shown
 }
 
-// below says whether path is root or lies in it.
+// below says whether path is root or lies in it. Both are clean.
 func below(path, root string) bool {
-	return path == root || root == "/" || strings.HasPrefix(path, root+"/")
+	return root == "/" || strings.HasPrefix(path, root) && (len(path) == len(root) || path[len(root)] == '/')
 }
 
 func (g grant) add(ruleset int, handled uint64) error {
@@ -198,20 +199,21 @@ func (g grant) add(ruleset int, handled uint64) error {
 		return fmt.Errorf("granting %s: %w", g.path, err)
 	}
 	defer unix.Close(fd)
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		return fmt.Errorf("granting %s: %w", g.path, err)
-	}
 	access := g.rights & handled
-	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
-		access &= fileRights
+	errno := addRule(ruleset, fd, access)
+	if errno == unix.EINVAL { // it is no directory, and some of the rights are those of one
+		errno = addRule(ruleset, fd, access&fileRights)
 	}
-	var attr pathAttr
-	binary.NativeEndian.PutUint64(attr.access[:], access)
-	binary.NativeEndian.PutUint32(attr.parent[:], uint32(fd))
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&attr)), 0, 0, 0)
 	if errno != 0 {
 		return fmt.Errorf("granting %s: %w", g.path, errno)
 	}
 	return nil
+}
+
+func addRule(ruleset, parent int, access uint64) syscall.Errno {
+	var attr pathAttr
+	binary.NativeEndian.PutUint64(attr.access[:], access)
+	binary.NativeEndian.PutUint32(attr.parent[:], uint32(parent))
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&attr)), 0, 0, 0)
+	return errno
 }

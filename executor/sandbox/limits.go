@@ -15,8 +15,8 @@ type limit struct {
 }
 
 // limits sets the bounds of the policy.
-func (p *plan) limits() (string, error) {
-	files := p.OpenFiles
+func (p *Plan) limits() (string, error) {
+	files := p.policy.OpenFiles
 	if files == 0 {
 		files = defaultOpenFiles
 	}
@@ -24,10 +24,10 @@ func (p *plan) limits() (string, error) {
 	p.bound("core", unix.RLIMIT_CORE, 0)
 	for _, l := range []limit{
 		{unix.RLIMIT_NOFILE, "nofile", files},
-		{unix.RLIMIT_FSIZE, "fsize", uint64(p.FileSize)},
-		{unix.RLIMIT_NPROC, "nproc", p.Processes},
-		{unix.RLIMIT_DATA, "data", uint64(p.Data)},
-		{unix.RLIMIT_AS, "as", uint64(p.AddressSpace)},
+		{unix.RLIMIT_FSIZE, "fsize", uint64(p.policy.FileSize)},
+		{unix.RLIMIT_NPROC, "nproc", p.policy.Processes},
+		{unix.RLIMIT_DATA, "data", uint64(p.policy.Data)},
+		{unix.RLIMIT_AS, "as", uint64(p.policy.AddressSpace)},
 	} {
 		if l.value == 0 {
 			continue
@@ -43,7 +43,7 @@ func (p *plan) limits() (string, error) {
 }
 
 // bound adds the call for one bound, soft and hard.
-func (p *plan) bound(name string, resource int, value uint64) {
+func (p *Plan) bound(name string, resource int, value uint64) {
 	p.add("limit "+name, unix.SYS_PRLIMIT64, 0, uintptr(resource), pointer(p, &unix.Rlimit{Cur: value, Max: value}), 0)
 }
 
@@ -59,7 +59,7 @@ func (l limit) possible() (uint64, error) {
 // fork and execve keep it, it can be lowered but not raised, it can be read of
 // zombies as well, and as it usually is without bound there is room for marks
 // that tell one run from all others.
-func (p *plan) lineage() (string, error) {
+func (p *Plan) lineage() (string, error) {
 	if p.mark == 0 {
 		return "", errors.New("no mark was given")
 	}

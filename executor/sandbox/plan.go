@@ -20,11 +20,12 @@ type call struct {
 	args    [6]uintptr
 }
 
-// plan is what one start needs, from which the child's calls are made.
-type plan struct {
-	*Policy
-	Program
-	mark   uint64
+// Plan is a start that is prepared: what the child's calls need, and the calls.
+type Plan struct {
+	policy  *Policy
+	program Program
+	mark    uint64
+
 	report Report
 	calls  []call
 	keep   []any // what the calls point to: it has to stay where it is
@@ -33,7 +34,7 @@ type plan struct {
 
 // prepare makes the list of calls. The error is about a required control that
 // is not to be had.
-func (p *plan) prepare() error {
+func (p *Plan) prepare() error {
 	if err := p.prologue(); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (p *plan) prepare() error {
 		Capabilities: p.capabilities,
 	}
 	for _, c := range Controls() {
-		outcome := Outcome{Control: c, Mode: p.Mode(c), State: Skipped}
+		outcome := Outcome{Control: c, Mode: p.policy.Mode(c), State: Skipped}
 		if outcome.Mode != Off {
 			before := len(p.calls)
 			detail, err := steps[c]()
@@ -71,29 +72,29 @@ func (p *plan) prepare() error {
 }
 
 // add appends a call.
-func (p *plan) add(what string, trap uintptr, args ...uintptr) {
+func (p *Plan) add(what string, trap uintptr, args ...uintptr) {
 	c := call{what: what, trap: trap}
 	copy(c.args[:], args)
 	p.calls = append(p.calls, c)
 }
 
 // must appends a call without which nothing starts.
-func (p *plan) must(what string, trap uintptr, args ...uintptr) {
+func (p *Plan) must(what string, trap uintptr, args ...uintptr) {
 	p.add(what, trap, args...)
 	p.calls[len(p.calls)-1].must = true
 }
 
 // prologue is what every child does: it gets a session, a directory and
 // streams, and dies with this process.
-func (p *plan) prologue() error {
+func (p *Plan) prologue() error {
 	p.must("making a session", unix.SYS_SETSID)
 	p.must("tying its life to the executor's", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
-	dir, err := p.text(p.Dir)
+	dir, err := p.text(p.program.Dir)
 	if err != nil {
 		return err
 	}
-	p.must("entering "+p.Dir, unix.SYS_CHDIR, dir)
-	for i, file := range p.Files {
+	p.must("entering "+p.program.Dir, unix.SYS_CHDIR, dir)
+	for i, file := range p.program.Files {
 		fd, err := p.stream(file)
 		if err != nil {
 			return fmt.Errorf("giving stream %d: %w", i, err)
@@ -105,7 +106,7 @@ func (p *plan) prologue() error {
 
 // stream returns a descriptor of a file for the child: above its streams, so
 // that none is overwritten before it is given.
-func (p *plan) stream(file *os.File) (int, error) {
+func (p *Plan) stream(file *os.File) (int, error) {
 	if file == nil {
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		if err != nil {
@@ -123,24 +124,24 @@ func (p *plan) stream(file *os.File) (int, error) {
 }
 
 // epilogue makes the child the program.
-func (p *plan) epilogue() error {
-	path, err := p.text(p.Argv[0])
+func (p *Plan) epilogue() error {
+	path, err := p.text(p.program.Argv[0])
 	if err != nil {
 		return err
 	}
-	argv, err := p.texts(p.Argv)
+	argv, err := p.texts(p.program.Argv)
 	if err != nil {
 		return err
 	}
-	env, err := p.texts(p.Env)
+	env, err := p.texts(p.program.Env)
 	if err != nil {
 		return err
 	}
-	p.must("executing "+p.Argv[0], unix.SYS_EXECVE, path, argv, env)
+	p.must("executing "+p.program.Argv[0], unix.SYS_EXECVE, path, argv, env)
 	return nil
 }
 
-func (p *plan) text(s string) (uintptr, error) {
+func (p *Plan) text(s string) (uintptr, error) {
 	b, err := syscall.BytePtrFromString(s)
 	if err != nil {
 		return 0, fmt.Errorf("%q has a NUL", s)
@@ -148,7 +149,7 @@ func (p *plan) text(s string) (uintptr, error) {
 	return pointer(p, b), nil
 }
 
-func (p *plan) texts(all []string) (uintptr, error) {
+func (p *Plan) texts(all []string) (uintptr, error) {
 	list, err := syscall.SlicePtrFromStrings(all)
 	if err != nil {
 		return 0, errors.New("an argument or a variable has a NUL")
@@ -158,12 +159,13 @@ func (p *plan) texts(all []string) (uintptr, error) {
 
 // pointer is an address for a call. What it points to is kept, and so is on the
 // heap, where nothing moves.
-func pointer[T any](p *plan, to *T) uintptr {
+func pointer[T any](p *Plan, to *T) uintptr {
 	p.keep = append(p.keep, to)
 	return uintptr(unsafe.Pointer(to))
 }
 
-func (p *plan) close() {
+// Close gives back what the start needed. What was started goes on.
+func (p *Plan) Close() {
 	for _, fd := range p.files {
 		_ = unix.Close(fd)
 	}
@@ -172,7 +174,7 @@ func (p *plan) close() {
 // descriptors lets execve close everything above the streams. A kernel before
 // 5.11 can't be asked to in the child: there, what this process has inherited
 // itself is marked here.
-func (p *plan) descriptors() (string, error) {
+func (p *Plan) descriptors() (string, error) {
 	const none = ^uint32(0) >> 1 // no process has this descriptor
 	if unix.CloseRange(uint(none), uint(none), unix.CLOSE_RANGE_CLOEXEC) == nil {
 		p.add("closing descriptors", unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
@@ -190,17 +192,17 @@ func (p *plan) descriptors() (string, error) {
 	return "by /proc/self/fd", nil
 }
 
-func (p *plan) umask() (string, error) {
+func (p *Plan) umask() (string, error) {
 	p.add("setting the umask", unix.SYS_UMASK, 0o077)
 	return "077", nil
 }
 
-func (p *plan) noNewPrivs() (string, error) {
+func (p *Plan) noNewPrivs() (string, error) {
 	p.add("giving up new privileges", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
 	return "", nil
 }
 
-func (p *plan) mdwe() (string, error) {
+func (p *Plan) mdwe() (string, error) {
 	p.add("keeping memory from becoming code", unix.SYS_PRCTL, unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN)
 	return "", nil
 }

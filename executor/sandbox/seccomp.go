@@ -113,11 +113,11 @@ func sockets() []unix.SockFilter {
 }
 
 // seccomp needs no_new_privs or CAP_SYS_ADMIN.
-func (p *plan) seccomp() (string, error) {
-	program := filter(p.AllowMemfd)
+func (p *Plan) seccomp() (string, error) {
+	program := filter(p.policy.AllowMemfd)
 	p.add("installing the filter", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0,
 		pointer(p, &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}))
-	if p.AllowMemfd {
+	if p.policy.AllowMemfd {
 		return "memfd_create allowed", nil
 	}
 	return "", nil

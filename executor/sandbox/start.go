@@ -14,7 +14,7 @@ import (
 // from dumping core. execve undoes it, so it protects nothing in a child.
 func Protect() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
-// Program is what Start starts.
+// Program is what is started.
 type Program struct {
 	Argv []string // Argv[0] is an absolute path
 	Env  []string // the whole environment: "NAME=value"
@@ -26,22 +26,38 @@ type Program struct {
 	Files [3]*os.File
 }
 
-// Start starts a program in a session of its own and under a policy. mark tells
-// its descendants from those of others, see [Mark]. The program dies with the
-// executor. The report says what became of every control, where an error says
-// that nothing was started as well.
+// Start prepares a start and makes it at once.
 func Start(policy *Policy, program Program, mark uint64) (*os.Process, Report, error) {
+	p, report, err := Prepare(policy, program, mark)
+	if err != nil {
+		return nil, report, err
+	}
+	defer p.Close()
+	return p.Start()
+}
+
+// Prepare does all of a start that needs no process. mark tells the program's
+// descendants from those of others, see [Mark]. The error is about a control
+// that is required and not to be had, which the report names as well.
+func Prepare(policy *Policy, program Program, mark uint64) (*Plan, Report, error) {
 	if err := policy.Validate(); err != nil {
 		return nil, Report{}, fmt.Errorf("reading the sandbox policy: %w", err)
 	}
 	if err := program.check(policy); err != nil {
 		return nil, Report{}, err
 	}
-	p := &plan{Policy: policy, Program: program, mark: mark}
-	defer p.close()
+	p := &Plan{policy: policy, program: program, mark: mark}
 	if err := p.prepare(); err != nil {
+		p.Close()
 		return nil, p.report, err
 	}
+	return p, p.report, nil
+}
+
+// Start starts the program in a session of its own and under the policy; it is
+// called once. The program dies with the executor. The report says what became
+// of every control, where an error says that nothing was started as well.
+func (p *Plan) Start() (*os.Process, Report, error) {
 	process, err := p.carryOut()
 	return process, p.report, err
 }
@@ -59,7 +75,7 @@ func (p Program) check(policy *Policy) error {
 }
 
 // carryOut forks the child and returns it once it has become the program.
-func (p *plan) carryOut() (*os.Process, error) {
+func (p *Plan) carryOut() (*os.Process, error) {
 	from, to, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -88,7 +104,7 @@ func (p *plan) carryOut() (*os.Process, error) {
 
 // judge enters the calls that failed into the report. The error says why the
 // program was not started.
-func (p *plan) judge(failures []failure) error {
+func (p *Plan) judge(failures []failure) error {
 	for _, f := range failures {
 		c := p.calls[f.call]
 		if c.control == "" {

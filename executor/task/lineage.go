@@ -28,10 +28,10 @@ type lineage struct {
 	report  *sandbox.Report
 }
 
-// start starts a program for the run with an id, which may be empty. Without a
-// policy there are no controls, and no report. Where it fails, the lineage has
-// nothing but the report.
-func start(program sandbox.Program, policy *sandbox.Policy, id string) (l *lineage, err error) {
+// start starts a program for the run with an id, which may be empty, once all
+// is prepared and allowed returns nil. Without a policy there are no controls,
+// and no report. Where it fails, the lineage has nothing but the report.
+func start(program sandbox.Program, policy *sandbox.Policy, id string, allowed func() error) (l *lineage, err error) {
 	l = &lineage{}
 	if policy == nil {
 		policy = &sandbox.Policy{Modes: sandbox.Modes(sandbox.Off)}
@@ -45,21 +45,35 @@ func start(program sandbox.Program, policy *sandbox.Policy, id string) (l *linea
 			return l, err
 		}
 	}
-	lineages.starting.RLock()
-	defer lineages.starting.RUnlock()
-	process, report, err := sandbox.Start(policy, program, l.mark)
+	if err := l.begin(program, policy, allowed); err != nil {
+		l.forget()
+		return l, err
+	}
+	return l, nil
+}
+
+// begin makes the process of a lineage that has its mark.
+func (l *lineage) begin(program sandbox.Program, policy *sandbox.Policy, allowed func() error) error {
+	plan, report, err := sandbox.Prepare(policy, program, l.mark)
+	if err == nil {
+		defer plan.Close()
+		err = allowed()
+	}
+	if err == nil {
+		lineages.starting.RLock()
+		defer lineages.starting.RUnlock()
+		l.process, report, err = plan.Start()
+	}
 	if l.report != nil {
 		*l.report = report
 	}
 	if err != nil {
-		l.forget()
-		return l, err
+		return err
 	}
-	l.process = process
 	lineages.Lock()
-	lineages.mains[process.Pid] = true
-	lineages.Unlock()
-	return l, nil
+	defer lineages.Unlock()
+	lineages.mains[l.process.Pid] = true
+	return nil
 }
 
 // isMain says whether Run waits for this child.
