@@ -33,7 +33,7 @@ func BenchmarkNoOp(b *testing.B) {
 		must(b, log.Close())
 	}
 	through := func() {
-		if o := r.Run(b.Context(), ingest("a", "recipe", text), &sink{}); o.Status != worker.StatusSuccess {
+		if o := r.Prepare(ingest("a", "recipe", text))(b.Context(), &sink{}); o.Status != worker.StatusSuccess {
 			b.Fatal(o.Reason)
 		}
 	}
@@ -90,7 +90,7 @@ func BenchmarkDispatch(b *testing.B) {
 	var ours, theirs []time.Duration
 	for b.Loop() {
 		theirs = append(theirs, timed(bare))
-		ours = append(ours, timed(func() { r.Run(b.Context(), ingest("a"), &sink{}) }))
+		ours = append(ours, timed(func() { r.Prepare(ingest("a"))(b.Context(), &sink{}) }))
 	}
 	b.ReportMetric(float64(median(ours)-median(theirs))/1e6, "over-bare-p50-ms")
 	b.ReportMetric(float64(ours[len(ours)*99/100]-median(theirs))/1e6, "over-bare-p99-ms")

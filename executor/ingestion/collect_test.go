@@ -69,7 +69,7 @@ func TestCollectLeavesARunThatGoesOn(t *testing.T) {
 	f.options.Logs.MaxBytes = 1
 	r, s := f.runner(), &sink{started: make(chan struct{})}
 	ended := make(chan worker.Outcome)
-	go func() { ended <- r.Run(t.Context(), ingest("a"), s) }()
+	go func() { ended <- r.Prepare(ingest("a"))(t.Context(), s) }()
 	<-s.started
 	if c, err := r.Collect(); err != nil || c.Runs != 0 {
 		t.Errorf("%+v, %v", c, err)

@@ -149,7 +149,7 @@ func TestProgressSaysWhatThereIs(t *testing.T) {
 	ended := make(chan worker.Outcome)
 	s := &sink{started: make(chan struct{})}
 	r := f.runner()
-	go func() { ended <- r.Run(t.Context(), ingest("a"), s) }()
+	go func() { ended <- r.Prepare(ingest("a"))(t.Context(), s) }()
 	<-s.started
 	await(t, f.dir+"/written")
 	var progress string
@@ -175,9 +175,9 @@ func TestAnIDRunsOnceAtATime(t *testing.T) {
 	f := newFixture(t, `echo >>$DIR/starts; while [ ! -e $DIR/go ]; do :; done`)
 	r, s := f.runner(), &sink{started: make(chan struct{})}
 	ended := make(chan worker.Outcome)
-	go func() { ended <- r.Run(t.Context(), ingest("a"), s) }()
+	go func() { ended <- r.Prepare(ingest("a"))(t.Context(), s) }()
 	<-s.started
-	again := r.Run(t.Context(), ingest("a"), &sink{})
+	again := r.Prepare(ingest("a"))(t.Context(), &sink{})
 	must(t, r.Sweep(t.Context(), []worker.Orphan{{ID: "a", PID: s.pid, StartTime: s.start}}))
 	must(t, os.WriteFile(f.dir+"/go", nil, 0o600))
 	if o := <-ended; o.Status != worker.StatusSuccess || again.Status != worker.StatusFailure || read(t, f.dir+"/starts") != "\n" {
@@ -190,11 +190,11 @@ func TestRunsDoNotSeeEachOther(t *testing.T) {
 echo mine >file; echo $PWD >$DIR/at; while [ ! -e $DIR/go ]; do sleep 0.01; done`)
 	r, s := f.runner(), &sink{started: make(chan struct{})}
 	ended := make(chan worker.Outcome)
-	go func() { ended <- r.Run(t.Context(), ingest("a"), s) }()
+	go func() { ended <- r.Prepare(ingest("a"))(t.Context(), s) }()
 	<-s.started
 	other := await(t, f.dir+"/at")
 	f.image("1.7.0.17", "PATH=/usr/bin:/bin\ncat "+other+"/file && exit 1; ls "+f.options.Logs.Dir+"/a && exit 1; echo x >"+other+"/new && exit 1; exit 0\n")
-	o := r.Run(t.Context(), ingest("b"), &sink{})
+	o := r.Prepare(ingest("b"))(t.Context(), &sink{})
 	must(t, os.WriteFile(f.dir+"/go", nil, 0o600))
 	<-ended
 	if strings.Contains(o.Facts["controls_missing"], "landlock") {
@@ -240,7 +240,7 @@ func TestMemoryDoesNotGrowWithRuns(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	once := func() {
-		if o := r.Run(t.Context(), ingest("a"), &sink{}); o.Status != worker.StatusSuccess {
+		if o := r.Prepare(ingest("a"))(t.Context(), &sink{}); o.Status != worker.StatusSuccess {
 			t.Fatal(text(o))
 		}
 	}

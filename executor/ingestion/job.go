@@ -31,6 +31,7 @@ const drainTime = time.Second
 // job is a run that can start.
 type job struct {
 	*run
+	sink   worker.Sink
 	child  Child
 	places places
 	token  *token // nil: the run has none, or keeps that of its start
@@ -41,11 +42,7 @@ type job struct {
 }
 
 // prepare does everything up to the start of the child.
-func (r *run) prepare(ctx context.Context) (*job, error) {
-	p, err := r.plan()
-	if err != nil {
-		return nil, err
-	}
+func (r *run) prepare(ctx context.Context, p plan, s worker.Sink) (*job, error) {
 	set := p.arguments.set
 	if r.o.GMS != nil {
 		set = append(set, "DATAHUB_GMS_URL="+r.o.GMS.URL)
@@ -55,7 +52,7 @@ func (r *run) prepare(ctx context.Context) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{run: r, child: Child{
+	j := &job{run: r, sink: s, child: Child{
 		Venv: p.venv, Secrets: resolved.Values, Known: known,
 		Test: r.request.Task == queue.TestConnection, Debug: p.arguments.debug,
 	}}

@@ -49,7 +49,7 @@ func executorMain(root, dir, base string) int {
 		fmt.Println(err)
 		return 1
 	}
-	fmt.Println(r.Run(context.Background(), ingest("killed"), &sink{}).Reason)
+	fmt.Println(r.Prepare(ingest("killed"))(context.Background(), &sink{}).Reason)
 	return 0
 }
 
@@ -117,7 +117,7 @@ func (f *fixture) run(q queue.Request) (worker.Outcome, *sink) {
 func (f *fixture) runWith(ctx context.Context, q queue.Request) (worker.Outcome, *sink) {
 	f.t.Helper()
 	s := &sink{}
-	o := f.runner().Run(ctx, q, s)
+	o := f.runner().Prepare(q)(ctx, s)
 	if left, err := os.ReadDir(f.options.Work); err == nil && len(left) != 0 {
 		f.t.Errorf("scratch directories are left: %v", left)
 	}

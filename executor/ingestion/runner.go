@@ -36,41 +36,51 @@ func New(o Options) (*Runner, error) {
 	return &Runner{o: o, active: active{ids: map[string]bool{}}}, nil
 }
 
-// Run does what a request asks for, and returns when nothing of it is left.
-// All refusals of a request are in the one report.
-func (r *Runner) Run(ctx context.Context, q queue.Request, s worker.Sink) worker.Outcome {
-	run := newRun(r, q, s)
-	if err := r.active.begin(q.ID); err != nil {
-		return run.failed(err)
-	}
-	defer r.active.end(q.ID)
+// Prepare implements worker.Runner: it judges a request by what is in it and in
+// the image. All refusals are in the one report of the run.
+func (r *Runner) Prepare(q queue.Request) worker.Execute {
+	run := newRun(r, q)
 	run.info("Starting execution for task with name=" + q.Task)
-	job, err := run.prepare(ctx)
-	if err != nil {
-		return run.failed(err)
+	plan, err := run.plan()
+	return func(ctx context.Context, s worker.Sink) worker.Outcome {
+		if err != nil {
+			return run.failed(err)
+		}
+		return run.execute(ctx, plan, s)
 	}
-	defer job.close()
-	return job.execute(ctx)
 }
 
 // run is one request on its way.
 type run struct {
 	*Runner
 	request queue.Request
-	sink    worker.Sink
 	summary report.Summary
 	facts   map[string]string
 	secrets map[string]string // the names of those it was given, and the store of each
 	masker  *mask.Masker      // of the run's secrets, once they are known
 }
 
-func newRun(r *Runner, q queue.Request, s worker.Sink) *run {
+func newRun(r *Runner, q queue.Request) *run {
 	none, _ := mask.New(nil) // without secrets it cannot fail
 	return &run{
-		Runner: r, request: q, sink: s, masker: none,
+		Runner: r, request: q, masker: none,
 		summary: report.Summary{Task: q.Task, ID: q.ID},
 		facts:   map[string]string{},
 	}
+}
+
+// execute does what was planned, and returns when nothing of it is left.
+func (r *run) execute(ctx context.Context, p plan, s worker.Sink) worker.Outcome {
+	if err := r.active.begin(r.request.ID); err != nil {
+		return r.failed(err)
+	}
+	defer r.active.end(r.request.ID)
+	job, err := r.prepare(ctx, p, s)
+	if err != nil {
+		return r.failed(err)
+	}
+	defer job.close()
+	return job.execute(ctx)
 }
 
 func (r *run) info(text string) {

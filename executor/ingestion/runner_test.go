@@ -225,7 +225,7 @@ func TestJSONOfTheServerMayHaveLineBreaksInStrings(t *testing.T) {
 func TestNothingStartsWithoutTheJournal(t *testing.T) {
 	f := newFixture(t, "echo started >$DIR/started")
 	s := &sink{refuse: errors.New("disk full")}
-	o := f.runner().Run(t.Context(), ingest("a"), s)
+	o := f.runner().Prepare(ingest("a"))(t.Context(), s)
 	if _, err := os.Stat(f.dir + "/started"); err == nil || o.Status != worker.StatusFailure || !strings.Contains(o.Reason, "disk full") {
 		t.Errorf("%+v, %v", o, err)
 	}

@@ -173,7 +173,7 @@ func TestRealCLITakesARenewedToken(t *testing.T) {
 		time.Sleep(time.Second)
 		r.set("second-t0ken", nil)
 	}()
-	o := f.runner().Run(t.Context(), ingest("run-1", "recipe", f.fileRecipe("")), s)
+	o := f.runner().Prepare(ingest("run-1", "recipe", f.fileRecipe("")))(t.Context(), s)
 	if _, ok := server.Aspect("urn:li:dataset:(urn:li:dataPlatform:mysql,a.b,PROD)", "status"); !ok || o.Status != worker.StatusSuccess {
 		t.Fatalf("%+v\n%s", o, text(o))
 	}

@@ -83,7 +83,11 @@ func executorMain(url, dir string) error {
 // marking is a runner that leaves a file for each start.
 type marking string
 
-func (m marking) Run(ctx context.Context, q queue.Request, s worker.Sink) worker.Outcome {
+func (m marking) Prepare(q queue.Request) worker.Execute {
+	return func(ctx context.Context, s worker.Sink) worker.Outcome { return m.run(ctx, q, s) }
+}
+
+func (m marking) run(ctx context.Context, q queue.Request, s worker.Sink) worker.Outcome {
 	s.Progress(func(int) string { return time.Now().String() })
 	if err := s.Starting(); err != nil {
 		return worker.Outcome{Status: worker.StatusCancelled}

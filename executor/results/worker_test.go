@@ -23,12 +23,14 @@ type runner struct {
 	run    func(ctx context.Context, s worker.Sink) worker.Outcome
 }
 
-func (r *runner) Run(ctx context.Context, _ queue.Request, s worker.Sink) worker.Outcome {
-	if err := s.Starting(); err != nil {
-		return worker.Outcome{Status: worker.StatusFailure, Reason: err.Error()}
+func (r *runner) Prepare(queue.Request) worker.Execute {
+	return func(ctx context.Context, s worker.Sink) worker.Outcome {
+		if err := s.Starting(); err != nil {
+			return worker.Outcome{Status: worker.StatusFailure, Reason: err.Error()}
+		}
+		r.starts.Add(1)
+		return r.run(ctx, s)
 	}
-	r.starts.Add(1)
-	return r.run(ctx, s)
 }
 
 func (*runner) Sweep(context.Context, []worker.Orphan) error { return nil }

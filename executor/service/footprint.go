@@ -22,17 +22,23 @@ const (
 	mostQuiet = 1024 * quiet
 )
 
-// garbage is how much the heap may grow between two collections, in percent of
-// what is in use, where $GOGC does not say it. The heap is small, so that
-// collecting it twice as often as usual costs next to nothing.
-const garbage = 50
+// How much the heap may grow between two collections, in percent of what is in
+// use, where $GOGC does not say it. The heap is small: while nothing happens,
+// collecting it twice as often as usual costs next to nothing, and while there
+// are runs, each would wait for a collection of its own.
+const (
+	idleGarbage = 50
+	busyGarbage = 400
+)
 
 // keepSmall gives memory back after the start, and whenever there are no more
 // runs.
 func (s *Service) keepSmall(ctx context.Context) error {
-	if !slices.ContainsFunc(s.host.Env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
-		debug.SetGCPercent(garbage)
+	garbage := debug.SetGCPercent
+	if slices.ContainsFunc(s.host.Env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
+		garbage = func(percent int) int { return percent }
 	}
+	garbage(idleGarbage)
 	tick := time.NewTicker(quiet)
 	defer tick.Stop()
 	for rested, wait := time.Duration(0), quiet; ; {
@@ -43,12 +49,14 @@ func (s *Service) keepSmall(ctx context.Context) error {
 		}
 		if now := s.worker.Stats(); s.stirred.Swap(false) || now.Running+now.Waiting > 0 {
 			rested, wait = 0, quiet
+			garbage(busyGarbage)
 			continue
 		}
 		if rested += quiet; rested < wait {
 			continue
 		}
 		rested, wait = 0, min(2*wait, mostQuiet)
+		garbage(idleGarbage)
 		if err := shrink(); err != nil {
 			s.log.Warn("memory that is not needed any more is kept", "error", err)
 		}

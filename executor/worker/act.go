@@ -56,11 +56,13 @@ func (r *run) act(a lifecycle.Action) error {
 		if r.slot == nil {
 			r.operation.end()
 		}
+		r.prepared = nil // those that wait may be many
 		r.releaseSlot()
 	case lifecycle.Read:
 		r.read()
 	case lifecycle.Claim:
 		r.writeClaim()
+		r.prepare()
 	case lifecycle.Progress:
 		r.writeProgress()
 	case lifecycle.Write:

@@ -20,7 +20,9 @@ type instant struct {
 	called chan time.Time
 }
 
-func (r instant) Run(_ context.Context, _ queue.Request, s Sink) Outcome {
+func (r instant) Prepare(queue.Request) Execute { return r.run }
+
+func (r instant) run(_ context.Context, s Sink) Outcome {
 	if r.called != nil {
 		r.called <- time.Now()
 	}
@@ -62,7 +64,7 @@ func running(t testing.TB, s Server, r Runner, j Journal) *Worker {
 	return w
 }
 
-// BenchmarkDispatch is the time from Request to Runner.Run, with a real journal
+// BenchmarkDispatch is the time from Request to Execute, with a real journal
 // and a server that answers at once.
 func BenchmarkDispatch(b *testing.B) {
 	r := instant{called: make(chan time.Time)}

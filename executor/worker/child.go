@@ -31,6 +31,23 @@ func (r *run) load() (*queue.Request, error) {
 	return &first.Request, nil
 }
 
+// prepare has the runner look at the request, if it has not done so yet.
+func (r *run) prepare() {
+	if r.prepared != nil {
+		return
+	}
+	prepared := make(chan Execute, 1)
+	r.prepared = prepared
+	request, err := r.load()
+	if err != nil {
+		prepared <- func(context.Context, Sink) Outcome {
+			return Outcome{Status: StatusFailure, Reason: err.Error()}
+		}
+		return
+	}
+	r.w.actors.Go(func() { prepared <- r.w.o.Runner.Prepare(*request) })
+}
+
 // startChild gives the run to the runner.
 func (r *run) startChild() {
 	if r.seen.Status == StatusRunning && r.seen.StartTimeMS > 0 {
@@ -42,12 +59,11 @@ func (r *run) startChild() {
 	if r.w.o.Timeout > 0 {
 		r.limit = time.AfterFunc(r.w.o.Timeout, func() { r.send(message{event: lifecycle.Event{Kind: lifecycle.Timeout}}) })
 	}
-	request, err := r.load()
+	r.prepare()
+	prepared := r.prepared
 	r.w.actors.Go(func() {
-		outcome := Outcome{Status: StatusFailure, Reason: fmt.Sprint(err)}
-		if err == nil {
-			outcome = r.w.o.Runner.Run(ctx, *request, r.sink)
-		}
+		execute := <-prepared
+		outcome := execute(ctx, r.sink)
 		r.sink.end()
 		cancel(nil)
 		r.send(message{event: lifecycle.Event{Kind: lifecycle.Exited, Status: lifecycle.Status(outcome.Status)}, outcome: &outcome})
@@ -61,7 +77,7 @@ func (r *run) runnerReturned(o *Outcome) {
 	if r.limit != nil {
 		r.limit.Stop()
 	}
-	r.request = nil
+	r.request, r.prepared = nil, nil
 }
 
 // notNow is why a runner may not start a child.

@@ -144,8 +144,9 @@ type fakeRunner struct {
 	starts map[string]int
 	swept  []Orphan
 	causes map[string]error
-	// before is called before Starting, during after Started, until ctx ends.
-	// nil: nothing, and success after a second.
+	// prepare is called by Prepare, before before Starting, during after
+	// Started, until ctx ends. nil: nothing, and success after a second.
+	prepare  func(q queue.Request)
 	before   func(ctx context.Context, q queue.Request)
 	during   func(ctx context.Context, q queue.Request, s Sink) Outcome
 	silent   bool // does not tell of the child by itself
@@ -156,8 +157,15 @@ func newRunner() *fakeRunner {
 	return &fakeRunner{starts: map[string]int{}, causes: map[string]error{}}
 }
 
-// Run implements Runner.
-func (f *fakeRunner) Run(ctx context.Context, q queue.Request, s Sink) Outcome {
+// Prepare implements Runner.
+func (f *fakeRunner) Prepare(q queue.Request) Execute {
+	if f.prepare != nil {
+		f.prepare(q)
+	}
+	return func(ctx context.Context, s Sink) Outcome { return f.run(ctx, q, s) }
+}
+
+func (f *fakeRunner) run(ctx context.Context, q queue.Request, s Sink) Outcome {
 	if f.before != nil {
 		f.before(ctx, q)
 	}

@@ -20,6 +20,7 @@ type run struct {
 	claim string        // the marker
 	brief queue.Request // without its arguments
 	share capacity.Weight
+	alone bool // no other run waited when it came
 
 	durable chan struct{} // closed when it is known whether the request was taken
 	refused error         // why not; nil for duplicates as well. Set before durable is closed
@@ -38,7 +39,9 @@ type run struct {
 	first   []lifecycle.Action
 
 	operation operation
-	slot      func() // gives the slot back; nil without one
+	glimpse   <-chan message // of the first read; nil where that has not begun
+	prepared  <-chan Execute // nil until the runner is asked to prepare
+	slot      func()         // gives the slot back; nil without one
 	stop      context.CancelCauseFunc
 	child     bool // the runner has not returned
 	sink      *sink
@@ -112,6 +115,7 @@ func (r *run) lighten() {
 func (r *run) accept() {
 	defer r.w.actors.Done() // of place
 	defer close(r.durable)
+	r.peek()
 	err := r.w.append(r.id, journal.Accepted, accepted{Request: *r.request, Claim: r.claim})
 	if err != nil {
 		if !errors.Is(err, journal.ErrDuplicate) {

@@ -68,15 +68,19 @@ type Structured struct {
 
 // Runner executes runs. Its methods are called from many goroutines.
 type Runner interface {
-	// Run executes r and returns when nothing of it is left. When ctx ends it
-	// stops what it started; context.Cause(ctx) is one of ErrKilled,
-	// ErrTimeout, ErrDraining and ErrOverruled. It must call s.Starting before
-	// anything that should happen once per run.
-	Run(ctx context.Context, r queue.Request, s Sink) Outcome
+	// Prepare judges r while it is being claimed. Nobody may notice: the run
+	// may turn out to be somebody else's, and what is returned is never called.
+	Prepare(r queue.Request) Execute
 	// Sweep kills what an earlier process of this executor left of these runs,
 	// and removes their scratch directories. It is called before any Run.
 	Sweep(ctx context.Context, left []Orphan) error
 }
+
+// Execute executes a run and returns when nothing of it is left. When ctx ends
+// it stops what it started; context.Cause(ctx) is one of ErrKilled, ErrTimeout,
+// ErrDraining and ErrOverruled. It must call s.Starting before anything that
+// should happen once per run.
+type Execute func(ctx context.Context, s Sink) Outcome
 
 // Orphan is a run that a process of this executor started and did not end.
 type Orphan struct {

@@ -106,7 +106,7 @@ func (w *Worker) place(q queue.Request) (r *run, fresh bool, err error) {
 		return nil, false, fmt.Errorf("%w: %d", ErrBusy, w.waiting)
 	}
 	r = w.newRun(accepted{Request: q, Claim: w.o.marker()})
-	r.killed = w.early.take(q.ID)
+	r.killed, r.alone = w.early.take(q.ID), w.waiting == 0
 	w.add(r)
 	w.actors.Add(1) // until accept is done, so that Stop waits for it
 	return r, true, nil
