@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"syscall"
 	"unsafe"
 
@@ -37,29 +38,58 @@ type failure struct {
 }
 
 // fork makes a process that makes the calls, of which the last is execve, and
-// writes the failures to a descriptor that execve closes. It returns the
-// number of the process at once.
+// writes the failures to a descriptor that execve closes.
 //
-// Unlike package syscall it copies the memory, as fork(2) does, instead of
-// lending it: some of the calls would otherwise change this process too. The
-// child has one thread and no runtime. It may not allocate, lock or grow its
-// stack, so it makes system calls only.
+// As package syscall does, it lends the child the memory until execve, which
+// spares the copying; this thread waits meanwhile. A call that changes more
+// than the child then, see lends, gets a copy, as by fork(2). The child has one
+// thread and no runtime. It may not allocate, lock or grow its stack, so it
+// makes system calls only.
+func fork(calls []call, report uintptr) (pid int, err error) {
+	flags := uintptr(unix.SIGCHLD)
+	if lends(calls) {
+		flags |= unix.CLONE_VM | unix.CLONE_VFORK
+	}
+	parent := uintptr(syscall.Getpid())
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	beforeFork()
+	child, errno := branch(flags, calls, report, parent)
+	afterFork()
+	if errno != 0 {
+		return 0, syscall.Errno(errno)
+	}
+	return int(child), nil
+}
+
+// lends says whether a child may make the calls in memory that it is lent:
+// what they set belongs to the process, and not to its memory.
+func lends(calls []call) bool {
+	return !slices.ContainsFunc(calls, func(c call) bool {
+		return c.trap == unix.SYS_PRCTL && c.args[0] == unix.PR_SET_MDWE
+	})
+}
+
+// branch is where parent and child part. The parent leaves at once: by then the
+// child has used the stack below this frame.
 //
+//go:nosplit
 //go:noinline
 //go:norace
-func fork(calls []call, report uintptr) (pid int, err syscall.Errno) {
-	syscall.ForkLock.Lock()
-	parent, _, _ := syscall.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
-	beforeFork()
-	child, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
-	if errno == 0 && child == 0 {
-		afterForkInChild()
-		makeCalls(calls, report, parent)
+func branch(flags uintptr, calls []call, report, parent uintptr) (pid, errno uintptr) {
+	pid, errno = clone(flags)
+	if pid != 0 || errno != 0 {
+		return pid, errno
 	}
-	afterFork()
-	syscall.ForkLock.Unlock()
-	return int(child), errno
+	afterForkInChild()
+	makeCalls(calls, report, parent)
+	return 0, 0
 }
+
+// clone is clone(2) without a stack for the child. The two results are 0 in it.
+//
+//go:noescape
+func clone(flags uintptr) (pid, errno uintptr)
 
 // makeCalls is the child. It does not return.
 //

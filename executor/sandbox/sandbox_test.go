@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lockforge/lockforge/executor/sandbox"
+	"golang.org/x/sys/unix"
 )
 
 // all requires every control that the tests' kernel is expected to have.
@@ -310,6 +312,14 @@ func TestWritableMemoryNeverBecomesExecutable(t *testing.T) {
 	p.Modes[sandbox.MDWE] = sandbox.Require
 	if got := python(t, p, script); !strings.HasSuffix(got.Output, "Permission denied") {
 		t.Errorf("with MDWE: %+v", got)
+	}
+	// It would bind this process, too, if the child were lent the memory.
+	own, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Mprotect(own, unix.PROT_READ|unix.PROT_EXEC), unix.Munmap(own)); err != nil {
+		t.Errorf("the executor's own memory: %v", err)
 	}
 }
 

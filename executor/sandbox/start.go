@@ -81,10 +81,10 @@ func (p *Plan) carryOut() (*os.Process, error) {
 		return nil, err
 	}
 	defer from.Close()
-	pid, errno := fork(p.calls, to.Fd())
+	pid, err := fork(p.calls, to.Fd())
 	to.Close()
-	if errno != 0 {
-		return nil, fmt.Errorf("making a process: %w", errno)
+	if err != nil {
+		return nil, fmt.Errorf("making a process: %w", err)
 	}
 	process, err := os.FindProcess(pid)
 	if err != nil {

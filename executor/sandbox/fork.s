@@ -1,1 +1,0 @@
-// The compiler wants an assembly file where functions have no body.
