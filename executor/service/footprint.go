@@ -24,43 +24,72 @@ const (
 
 // How much the heap may grow between two collections, in percent of what is in
 // use, where $GOGC does not say it. The heap is small: while nothing happens,
-// collecting it twice as often as usual costs next to nothing, and while there
-// are runs, each would wait for a collection of its own.
+// collecting it often costs next to nothing, and while there are runs, each
+// would wait for a collection of its own.
 const (
-	idleGarbage = 50
+	idleGarbage = 25
 	busyGarbage = 400
 )
 
-// keepSmall gives memory back after the start, and whenever there are no more
-// runs.
-func (s *Service) keepSmall(ctx context.Context) error {
-	garbage := debug.SetGCPercent
-	if slices.ContainsFunc(s.host.Env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
-		garbage = func(percent int) int { return percent }
+// stir notes something about a run.
+func (s *Service) stir() {
+	if !s.stirred.Swap(true) {
+		s.collectAfter(busyGarbage)
 	}
-	garbage(idleGarbage)
+}
+
+func (s *Service) collectAfter(garbage int) {
+	if !slices.ContainsFunc(s.host.Env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
+		debug.SetGCPercent(garbage)
+	}
+}
+
+// keepSmall gives memory back after the start, whenever there are no more runs,
+// and when events that were others' have passed.
+func (s *Service) keepSmall(ctx context.Context) error {
 	tick := time.NewTicker(quiet)
 	defer tick.Stop()
-	for rested, wait := time.Duration(0), quiet; ; {
+	rest := rest{wait: quiet}
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if now := s.worker.Stats(); s.stirred.Swap(false) || now.Running+now.Waiting > 0 {
-			rested, wait = 0, quiet
-			garbage(busyGarbage)
+		now := s.worker.Stats()
+		busy := s.stirred.Swap(false) || now.Running+now.Waiting > 0
+		if !rest.enough(busy, s.passing.Swap(false)) {
 			continue
 		}
-		if rested += quiet; rested < wait {
-			continue
-		}
-		rested, wait = 0, min(2*wait, mostQuiet)
-		garbage(idleGarbage)
+		s.collectAfter(idleGarbage)
 		if err := shrink(); err != nil {
 			s.log.Warn("memory that is not needed any more is kept", "error", err)
 		}
 	}
+}
+
+// rest says when memory is to be given back.
+type rest struct {
+	rested, wait time.Duration // since when nothing was done, and for how long it is to be so
+	passing      bool          // there were events when it was last asked
+}
+
+// enough is asked every quiet, and told what there was since: something about
+// a run, or events.
+func (r *rest) enough(busy, passing bool) bool {
+	if busy {
+		*r = rest{wait: quiet}
+		return false
+	}
+	if r.passing && !passing {
+		r.wait = quiet
+	}
+	r.passing = passing
+	if r.rested += quiet; r.rested < r.wait {
+		return false
+	}
+	r.rested, r.wait = 0, min(2*r.wait, mostQuiet)
+	return true
 }
 
 // shrink gives back what only the start, or a run, needed: freed heap, and the

@@ -6,6 +6,32 @@ import (
 	"testing"
 )
 
+// Each letter is what there was in three seconds: a run, events, or nothing;
+// capital where memory is given back at their end.
+func TestRest(t *testing.T) {
+	for name, want := range map[string]string{
+		"after a run":         "rrrNnNnnnNnnnnnnnN",
+		"run after run":       "rNrNnrrN",
+		"events that pass":    "rNnNneeNnNnnnN",
+		"events without end":  "rEeEeeeEeeeeeeeE",
+		"a run beside events": "rEerEeE",
+	} {
+		t.Run(name, func(t *testing.T) {
+			rest, got := rest{wait: quiet}, ""
+			for _, was := range strings.ToLower(want) {
+				letter := string(was)
+				if rest.enough(was == 'r', was == 'e') {
+					letter = strings.ToUpper(letter)
+				}
+				got += letter
+			}
+			if got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
 func TestShrinkGivesBackPagesOfTheProgram(t *testing.T) {
 	before := mapped(t)
 	if err := shrink(); err != nil {

@@ -72,6 +72,7 @@ type Service struct {
 
 	draining atomic.Bool
 	stirred  atomic.Bool    // there was something about a run since keepSmall looked
+	passing  atomic.Bool    // there were events since then, of whomever
 	closers  []func() error // of what Open opened, in that order
 }
 

@@ -40,7 +40,7 @@ func (s *Service) addKafka() error {
 	source, err := kafka.New(kafka.Options{
 		Brokers: c.Brokers, Topic: c.Topic, Group: c.Group, RegistryURL: c.RegistryURL, Registry: s.gms.HTTP(),
 		Properties: c.Properties, StartAt: c.StartAt, Pools: s.config.Pools, Log: s.log,
-		AWS: new(msk.Chain).Credentials, Read: func(all, ours int) { s.metrics.Events(all, ours) },
+		AWS: new(msk.Chain).Credentials, Read: s.read,
 	})
 	if err != nil {
 		return err
@@ -50,6 +50,14 @@ func (s *Service) addKafka() error {
 	}
 	s.sources = append(s.sources, watched{source, s})
 	return nil
+}
+
+// read counts the events of Kafka, and those among them that are for us.
+func (s *Service) read(all, ours int) {
+	if all > 0 {
+		s.passing.Store(true)
+	}
+	s.metrics.Events(all, ours)
 }
 
 func (s *Service) addPoll() error {

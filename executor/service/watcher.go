@@ -31,7 +31,7 @@ func newWatcher(s *Service) *watcher { return &watcher{s: s, spans: map[string]s
 
 // Received implements worker.Observer.
 func (w *watcher) Received(r queue.Request) {
-	w.s.stirred.Store(true)
+	w.s.stir()
 	w.s.metrics.Request(r.Pool)
 	_, span := w.s.tracer.Run(context.Background(), trace.Info{ID: r.ID, Task: r.Task, Pool: r.Pool, Source: r.Via})
 	w.update(r.ID, func(known *spans) { known.run = span })
@@ -62,7 +62,7 @@ func (w *watcher) Cancelled(r queue.Request) {
 
 // Delivered implements worker.Observer.
 func (w *watcher) Delivered(r queue.Request, status string, late time.Duration) {
-	w.s.stirred.Store(true)
+	w.s.stir()
 	w.s.metrics.Write("")
 	w.s.log.Info("result delivered", "run", r.ID, "status", status, "late", late)
 	w.done(r.ID, status)
