@@ -28,7 +28,7 @@ const (
 // would wait for a collection of its own.
 const (
 	idleGarbage = 25
-	busyGarbage = 400
+	busyGarbage = 60
 )
 
 // stir notes something about a run.
