@@ -50,7 +50,7 @@ func write(t *testing.T, r ...*probe.Report) string {
 func TestTheTableShowsEachImageProbeByProbe(t *testing.T) {
 	ours := write(t, report(probe.Passed(shell), probe.Skipped(exec, "not as root")))
 	peer := write(t, report(
-		probe.Answer(shell, []probe.Evidence{{Layer: "sha256:00", Path: "/bin/sh", Text: "shell `sh`"}, {Path: "/bin/su", Text: "another"}}),
+		probe.Answer(shell, []probe.Evidence{{Layer: "sha256:00", Path: "/bin/sh", Text: "shell `sh`, made at 2026-11-22T09:29:07.297249194Z"}, {Path: "/bin/su", Text: "another"}}),
 		probe.Passed(exec)))
 	var out strings.Builder
 	if err := run(&out, []string{"ours=" + ours, "a peer=" + peer}, map[string][]string{"a peer": {"E05-shell"}}); err != nil {
@@ -77,7 +77,7 @@ In parentheses: how much was found.
 The first of what each image was caught with.
 
 - E05-shell
-  - a peer: ` + "`/bin/sh: shell 'sh'`" + ` and 1 more
+  - a peer: ` + "`/bin/sh: shell 'sh', made at …`" + ` and 1 more
 
 ## What was not run
 
