@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/lockforge/lockforge/internal/lazyregexp"
 )
 
 // MaxBatch is how many entities one call of Aspects reads at most.
@@ -21,6 +23,9 @@ type Aspect struct {
 	// Version counts the changes, "1" for the first; "" where the server does not say.
 	Version string
 }
+
+// entityType is that of a urn.
+var entityType = lazyregexp.New(`^urn:li:([A-Za-z][A-Za-z0-9]*):.`)
 
 // Aspect reads one aspect from the primary store, which knows every write that
 // has been answered; search does not. Found is false where it is not there.
@@ -57,27 +62,13 @@ func commonType(urns []string) (string, error) {
 	}
 	common := ""
 	for _, urn := range urns {
-		kind := entityType(urn)
-		if kind == "" || common != "" && kind != common {
+		match := entityType.FindStringSubmatch(urn)
+		if match == nil || common != "" && match[1] != common {
 			return "", fmt.Errorf("%q is not a urn of the same type as the others", urn)
 		}
-		common = kind
+		common = match[1]
 	}
 	return common, nil
-}
-
-// entityType is that of a urn, "" of anything else.
-func entityType(urn string) string {
-	rest, ok := strings.CutPrefix(urn, "urn:li:")
-	kind, key, _ := strings.Cut(rest, ":")
-	if !ok || key == "" || strings.ContainsFunc(kind, func(r rune) bool { return !alphanumeric(r) }) {
-		return ""
-	}
-	return kind
-}
-
-func alphanumeric(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }
 
 // batch uses the API of version 3. There, absence is an answer with status 200

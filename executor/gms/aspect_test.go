@@ -59,6 +59,8 @@ func TestAspectsOfNothing(t *testing.T) {
 	}
 	for name, urns := range map[string][]string{
 		"no urn":    {"run-1"},
+		"no letter": {"urn:li:1x:y"},
+		"no key":    {"urn:li:dataset:"},
 		"path":      {"urn:li:../../config:x"},
 		"two types": {gms.RunURN("a"), "urn:li:dataset:b"},
 		"too many":  slices.Repeat([]string{gms.RunURN("a")}, gms.MaxBatch+1),
