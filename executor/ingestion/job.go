@@ -41,8 +41,8 @@ type job struct {
 	written atomic.Int64
 }
 
-// prepare does everything up to the start of the child.
-func (r *run) prepare(ctx context.Context, p plan, s worker.Sink) (*job, error) {
+// makeJob does everything up to the start of the child.
+func (r *run) makeJob(ctx context.Context, p plan, s worker.Sink) (*job, error) {
 	set := p.arguments.set
 	if r.o.GMS != nil {
 		set = append(set, "DATAHUB_GMS_URL="+r.o.GMS.URL)

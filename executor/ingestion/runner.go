@@ -75,7 +75,7 @@ func (r *run) execute(ctx context.Context, p plan, s worker.Sink) worker.Outcome
 		return r.failed(err)
 	}
 	defer r.active.end(r.request.ID)
-	job, err := r.prepare(ctx, p, s)
+	job, err := r.makeJob(ctx, p, s)
 	if err != nil {
 		return r.failed(err)
 	}

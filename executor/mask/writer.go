@@ -13,9 +13,9 @@ const window = 32 << 10
 var ErrClosed = errors.New("the masked stream is closed")
 
 // Writer masks what is written to it. It holds back only bytes with which a
-// secret may begin. Its memory grows with what is written at once, up to the
-// longest form of a secret and twice 32 KiB. It is not safe for concurrent use;
-// give each stream its own.
+// secret may begin. Its memory grows with what is written at once, up to one and
+// a half times the longest form of a secret and twice 32 KiB. It is not safe for
+// concurrent use; give each stream its own.
 type Writer struct {
 	m   *Masker
 	out io.Writer

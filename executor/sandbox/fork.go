@@ -41,10 +41,10 @@ type failure struct {
 // writes the failures to a descriptor that execve closes.
 //
 // As package syscall does, it lends the child the memory until execve, which
-// spares the copying; this thread waits meanwhile. A call that changes more
-// than the child then, see lends, gets a copy, as by fork(2). The child has one
-// thread and no runtime. It may not allocate, lock or grow its stack, so it
-// makes system calls only.
+// spares the copying; this thread waits meanwhile. A child whose calls would then
+// change this process too, see lends, gets a copy, as by fork(2). It has one
+// thread and no runtime: it may not allocate, lock or grow its stack, so it makes
+// system calls only.
 func fork(calls []call, report uintptr) (pid int, err error) {
 	flags := uintptr(unix.SIGCHLD)
 	if lends(calls) {
@@ -65,9 +65,7 @@ func fork(calls []call, report uintptr) (pid int, err error) {
 // lends says whether a child may make the calls in memory that it is lent:
 // what they set belongs to the process, and not to its memory.
 func lends(calls []call) bool {
-	return !slices.ContainsFunc(calls, func(c call) bool {
-		return c.trap == unix.SYS_PRCTL && c.args[0] == unix.PR_SET_MDWE
-	})
+	return !slices.ContainsFunc(calls, func(c call) bool { return c.control == MDWE })
 }
 
 // branch is where parent and child part. The parent leaves at once: by then the

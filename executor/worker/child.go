@@ -77,7 +77,7 @@ func (r *run) runnerReturned(o *Outcome) {
 	if r.limit != nil {
 		r.limit.Stop()
 	}
-	r.request, r.prepared = nil, nil
+	r.request = nil
 }
 
 // notNow is why a runner may not start a child.
