@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,11 +38,16 @@ type job struct {
 	token  *token // nil: the run has none, or keeps that of its start
 	log    *logs.Log
 	spec   task.Spec
+	// starting waits until the run's start is durable, or says why it may not
+	// start.
+	starting func() error
 	// written is when the child last wrote something, in Unix nanoseconds.
 	written atomic.Int64
 }
 
-// makeJob does everything up to the start of the child.
+// makeJob does everything up to the start of the child. When all that can refuse
+// the run has been asked, its start becomes durable, while what the child needs
+// is made.
 func (r *run) makeJob(ctx context.Context, p plan, s worker.Sink) (*job, error) {
 	set := p.arguments.set
 	if r.o.GMS != nil {
@@ -63,14 +69,31 @@ func (r *run) makeJob(ctx context.Context, p plan, s worker.Sink) (*job, error) 
 	if err := j.finishRecipe(ctx, p.recipe); err != nil {
 		return nil, err
 	}
-	if err := j.open(); err != nil {
-		return nil, err
-	}
-	if err := j.specify(p.arguments, set); err != nil {
-		j.close()
+	j.starting = beside(s.Starting)
+	if err := j.furnish(p.arguments, set); err != nil {
+		_ = j.starting() // it is over when this returns
 		return nil, err
 	}
 	return j, nil
+}
+
+// beside calls f in a goroutine, and returns what waits for its result.
+func beside(f func() error) (wait func() error) {
+	said := make(chan error, 1)
+	go func() { said <- f() }()
+	return sync.OnceValue(func() error { return <-said })
+}
+
+// furnish makes what the child needs.
+func (j *job) furnish(a arguments, set []string) error {
+	if err := j.open(); err != nil {
+		return err
+	}
+	if err := j.specify(a, set); err != nil {
+		j.close()
+		return err
+	}
+	return nil
 }
 
 // finishRecipe adds the run's id and, where nothing says where to write to,
@@ -171,8 +194,8 @@ func (j *job) specify(a arguments, set []string) error {
 	j.spec = task.Spec{
 		ID: j.o.taskID(j.request.ID), Argv: j.child.Argv(), Env: j.o.Env, Set: set, Stdin: stdin,
 		Stdout: j.watched(j.log.Stream()), Stderr: j.watched(j.log.Stream()),
-		Started: j.sink.Started,
-		Parent:  j.places.work, Grace: j.o.Grace, Drain: drainTime,
+		Starting: j.starting, Started: j.sink.Started,
+		Parent: j.places.work, Grace: j.o.Grace, Drain: drainTime,
 		Sandbox: j.controls(a.memory),
 	}
 	return nil
@@ -222,19 +245,14 @@ func (j *job) execute(ctx context.Context) worker.Outcome {
 		silent := time.Duration(j.o.Now().UnixNano() - j.written.Load())
 		return report.Progress(j.log.Report, silent, limit)
 	})
-	var refused error
-	j.spec.Starting = func() error {
-		refused = j.sink.Starting()
-		return refused
-	}
 	renewed := func() {}
 	if j.token != nil {
 		renewed = j.token.keep(ctx, j.masker)
 	}
 	end := task.Run(ctx, j.spec)
 	renewed()
-	if refused != nil {
-		return j.failed(&Error{Kind: Local, Err: fmt.Errorf("recording the start: %w", refused)})
+	if err := j.starting(); err != nil {
+		return j.failed(&Error{Kind: Local, Err: fmt.Errorf("recording the start: %w", err)})
 	}
 	if j.token != nil && j.token.trouble != nil {
 		j.error("The run's token could not be renewed, at times at least: " + j.token.trouble.Error())

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -40,8 +39,8 @@ type Spec struct {
 	Stdin    io.Reader
 	// Stdout and Stderr get the child's output unchanged, from two goroutines.
 	Stdout, Stderr io.Writer
-	// Starting is asked whether the child may exist, while what it needs is
-	// being made; after an error nothing runs. nil asks nobody.
+	// Starting is asked whether the child may exist when all that it needs is
+	// made; after an error nothing runs. nil asks nobody.
 	Starting func() error
 	// Started is told the child's process id and start time (field 22 of
 	// /proc/<pid>/stat, clock ticks after boot) once it exists; nil tells nobody.
@@ -91,8 +90,6 @@ func Run(ctx context.Context, s Spec) End {
 	if ctx.Err() != nil {
 		return End{Phase: PhaseCancelled, Code: ExitNotStarted, Error: context.Cause(ctx).Error()}
 	}
-	allowed := s.ask()
-	defer allowed() // it is over when Run is
 	dir, err := os.MkdirTemp(s.Parent, "run-")
 	if err != nil {
 		return NotStarted(fmt.Errorf("making the working directory: %w", err))
@@ -113,7 +110,7 @@ func Run(ctx context.Context, s Spec) End {
 	}
 	defer pipes.close()
 	program := sandbox.Program{Argv: s.Argv, Env: append(Environment(s.Env, dir), s.Set...), Dir: dir, Files: pipes.child}
-	run, err := start(program, s.Sandbox, s.ID, allowed)
+	run, err := start(program, s.Sandbox, s.ID, s.allowed)
 	if err != nil {
 		e := NotStarted(fmt.Errorf("starting %s: %w", s.Argv[0], err))
 		e.Sandbox = run.report
@@ -149,14 +146,12 @@ func Run(ctx context.Context, s Spec) End {
 	return e
 }
 
-// ask asks Starting, and returns a function that waits for the answer.
-func (s Spec) ask() (answer func() error) {
+// allowed asks whether the child may exist.
+func (s Spec) allowed() error {
 	if s.Starting == nil {
-		return func() error { return nil }
+		return nil
 	}
-	said := make(chan error, 1)
-	go func() { said <- s.Starting() }()
-	return sync.OnceValue(func() error { return <-said })
+	return s.Starting()
 }
 
 // tell passes on which process the child is. One that was reaped already, so

@@ -93,9 +93,10 @@ type Orphan struct {
 
 // Sink takes what a Runner has to say about a run on its way.
 type Sink interface {
-	// Starting makes the start durable; call it when all checks are done, just
+	// Starting makes the start durable; call it when all checks are done, and
 	// before the child exists. After an error no child may be started: return
 	// an Outcome. A run whose Starting returned nil is never started again.
+	// Do not return an Outcome before it has returned.
 	Starting() error
 	// Started tells the child's process id and its start time (field 22 of
 	// /proc/pid/stat, clock ticks since boot), by which Sweep knows it.
