@@ -208,12 +208,9 @@ func (j *job) controls(memory sandbox.Bytes) *sandbox.Policy {
 	}
 	p := *j.o.Sandbox
 	p.Write = slices.Concat(p.Write, j.places.writable())
-	p.Hide = slices.Concat(p.Hide, []string{j.o.Work})
+	p.Ruleset = j.ruleset
 	if j.token != nil {
 		p.Show = slices.Concat(p.Show, []string{filepath.Dir(j.token.path)})
-	}
-	if j.o.Logs.Dir != "" {
-		p.Hide = append(p.Hide, j.o.Logs.Dir)
 	}
 	if p.Data == 0 {
 		p.Data = j.o.Memory

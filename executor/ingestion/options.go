@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lockforge/lockforge/executor/recipe"
@@ -31,8 +32,8 @@ type Options struct {
 	// and beginnings of names with a "*" after them.
 	Env, Allow []string
 
-	// Sandbox says under which controls children run. Write, Hide and Data are
-	// added to for each run. nil is none: then what a killed executor leaves
+	// Sandbox says under which controls children run. The directories of runs are
+	// hidden beside what it hides; Write, Show and Data are added to for each run. nil is none: then what a killed executor leaves
 	// is found by process id only.
 	Sandbox *sandbox.Policy
 	// Memory bounds a run, and what runs may ask for; 0 is no bound.
@@ -97,4 +98,14 @@ func (o *Options) check() error {
 		problems = append(problems, o.Sandbox.Validate())
 	}
 	return errors.Join(problems...)
+}
+
+// hiding is the sandbox in which a run sees nothing of others.
+func (o *Options) hiding() *sandbox.Policy {
+	p := *o.Sandbox
+	p.Hide = append(slices.Clone(p.Hide), o.Work)
+	if o.Logs.Dir != "" {
+		p.Hide = append(p.Hide, o.Logs.Dir)
+	}
+	return &p
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/lockforge/lockforge/executor/queue"
 	"github.com/lockforge/lockforge/executor/recipe"
 	"github.com/lockforge/lockforge/executor/report"
+	"github.com/lockforge/lockforge/executor/sandbox"
 	"github.com/lockforge/lockforge/executor/worker"
 )
 
@@ -33,15 +34,22 @@ func New(o Options) (*Runner, error) {
 	if o.Document == 0 {
 		o.Document = report.DefaultBudget
 	}
+	if o.Sandbox != nil {
+		o.Sandbox = o.hiding()
+	}
 	return &Runner{o: o, active: active{ids: map[string]bool{}}}, nil
 }
 
 // Prepare implements worker.Runner: it judges a request by what is in it and in
-// the image. All refusals are in the one report of the run.
+// the image, and makes what the starts of all runs have in common. All refusals
+// are in the one report of the run.
 func (r *Runner) Prepare(q queue.Request) worker.Execute {
 	run := newRun(r, q)
 	run.info("Starting execution for task with name=" + q.Task)
 	plan, err := run.plan()
+	if err == nil && r.o.Sandbox != nil {
+		run.ruleset = sandbox.NewRuleset(r.o.Sandbox)
+	}
 	return func(ctx context.Context, s worker.Sink) worker.Outcome {
 		if err != nil {
 			return run.failed(err)
@@ -58,6 +66,7 @@ type run struct {
 	facts   map[string]string
 	secrets map[string]string // the names of those it was given, and the store of each
 	masker  *mask.Masker      // of the run's secrets, once they are known
+	ruleset *sandbox.Ruleset  // made while the run is claimed; nil without a sandbox
 }
 
 func newRun(r *Runner, q queue.Request) *run {

@@ -86,30 +86,59 @@ func rights(abi int) (access, scoped uint64, lacks []string) {
 	return access, scoped, lacks
 }
 
-// landlock makes the ruleset here; the child only enters it.
-func (p *Plan) landlock() (string, error) {
-	abi, err := landlockABI()
-	if err != nil {
-		return "", err
+// Ruleset is what Landlock grants to every program under a policy, whatever its
+// own directories are: the part that takes most of the time and depends on Read,
+// Hide and Exec alone. It is for one start.
+type Ruleset struct {
+	file    *os.File // closed by the start, or when nobody has the Ruleset any more
+	err     error    // why there is none
+	abi     int
+	handled uint64
+	lacks   []string
+}
+
+// NewRuleset makes a Ruleset ahead of a start, for Policy.Ruleset; nil where the
+// policy wants no Landlock. What cannot be had is said at the start.
+func NewRuleset(policy *Policy) *Ruleset {
+	if policy.Mode(Landlock) == Off {
+		return nil
 	}
-	p.report.LandlockABI = abi
-	if abi < p.policy.LandlockABI {
-		return "", fmt.Errorf("the kernel has ABI %d of Landlock, %d is asked for", abi, p.policy.LandlockABI)
+	r := &Ruleset{}
+	if r.abi, r.err = landlockABI(); r.err != nil {
+		return r
 	}
-	access, scoped, lacks := rights(abi)
-	attr := rulesetAttr{accessFS: access, scoped: scoped}
+	var scoped uint64
+	r.handled, scoped, r.lacks = rights(r.abi)
+	attr := rulesetAttr{accessFS: r.handled, scoped: scoped}
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
-		return "", fmt.Errorf("making a Landlock ruleset: %w", errno)
+		r.err = fmt.Errorf("making a Landlock ruleset: %w", errno)
+		return r
 	}
-	p.files = append(p.files, int(fd)) // closed on exec, as the kernel makes it
-	for _, g := range p.grants() {
-		if err := g.add(int(fd), access); err != nil {
-			return "", err
-		}
+	r.file = os.NewFile(fd, "Landlock ruleset") // closed on exec, as the kernel makes it
+	r.err = r.add(policy.grants())
+	return r
+}
+
+// landlock completes the ruleset here; the child only enters it.
+func (p *Plan) landlock() (string, error) {
+	r := p.policy.Ruleset
+	if r == nil {
+		r = NewRuleset(p.policy)
 	}
-	p.add("entering the Landlock ruleset", unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0)
-	return strings.Join(append([]string{fmt.Sprintf("ABI %d", abi)}, lacks...), "; "), nil
+	p.ruleset = r.file
+	p.report.LandlockABI = r.abi
+	if r.err != nil {
+		return "", r.err
+	}
+	if r.abi < p.policy.LandlockABI {
+		return "", fmt.Errorf("the kernel has ABI %d of Landlock, %d is asked for", r.abi, p.policy.LandlockABI)
+	}
+	if err := r.add(p.grants()); err != nil {
+		return "", err
+	}
+	p.add("entering the Landlock ruleset", unix.SYS_LANDLOCK_RESTRICT_SELF, r.file.Fd(), 0)
+	return strings.Join(append([]string{fmt.Sprintf("ABI %d", r.abi)}, r.lacks...), "; "), nil
 }
 
 // grant is a rule: rights on a path and all below it.
@@ -119,10 +148,10 @@ type grant struct {
 	must   bool // the path has to exist
 }
 
+// grants are those of a start.
 func (p *Plan) grants() []grant {
 	grants := []grant{
 		{path: p.program.Dir, rights: readRights | writeRights, must: true},
-		{path: os.DevNull, rights: readRights | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE},
 		{path: p.program.Argv[0], rights: readRights | unix.LANDLOCK_ACCESS_FS_EXECUTE},
 	}
 	for _, path := range p.policy.Write {
@@ -131,15 +160,21 @@ func (p *Plan) grants() []grant {
 	for _, path := range p.policy.Show {
 		grants = append(grants, grant{path: path, rights: readRights, must: true})
 	}
-	executable := p.policy.Exec
+	return grants
+}
+
+// grants are those of every start.
+func (p *Policy) grants() []grant {
+	grants := []grant{{path: os.DevNull, rights: readRights | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE}}
+	executable := p.Exec
 	if executable == nil {
 		executable = defaultExec
 	}
-	readable := p.policy.Read
+	readable := p.Read
 	if readable == nil {
 		readable = []string{"/"}
 	}
-	hidden := withTargets(p.policy.Hide)
+	hidden := withTargets(p.Hide)
 	show := func(paths []string, rights uint64) {
 		for _, path := range paths {
 			for _, shown := range without(filepath.Clean(path), hidden) {
@@ -156,12 +191,19 @@ func (p *Plan) grants() []grant {
 func withTargets(paths []string) []string {
 	var all []string
 	for _, path := range paths {
-		all = append(all, filepath.Clean(path))
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			all = append(all, real)
-		}
+		path = filepath.Clean(path)
+		all = append(all, path, target(path))
 	}
 	return all
+}
+
+// target follows links as far as a path exists: the rest may be made later.
+func target(path string) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil && path != "/" {
+		return filepath.Join(target(filepath.Dir(path)), filepath.Base(path))
+	}
+	return real
 }
 
 // without returns what to grant for all below path but the hidden to be readable.
@@ -188,6 +230,16 @@ func without(path string, hidden []string) []string {
 // below says whether path is root or lies in it. Both are clean.
 func below(path, root string) bool {
 	return root == "/" || strings.HasPrefix(path, root) && (len(path) == len(root) || path[len(root)] == '/')
+}
+
+func (r *Ruleset) add(grants []grant) error {
+	ruleset := int(r.file.Fd())
+	for _, g := range grants {
+		if err := g.add(ruleset, r.handled); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (g grant) add(ruleset int, handled uint64) error {

@@ -30,6 +30,8 @@ type Plan struct {
 	calls  []call
 	keep   []any // what the calls point to: it has to stay where it is
 	files  []int // descriptors of this process, for the child
+	// ruleset is Landlock's; nil without.
+	ruleset *os.File
 }
 
 // prepare makes the list of calls. The error is about a required control that
@@ -169,6 +171,7 @@ func (p *Plan) Close() {
 	for _, fd := range p.files {
 		_ = unix.Close(fd)
 	}
+	p.ruleset.Close() // nil as well
 }
 
 // descriptors lets execve close everything above the streams. A kernel before

@@ -75,6 +75,9 @@ type Policy struct {
 	// Exec lists what may be executed beside the program itself; nil is the
 	// directories of the system and /opt. What does not exist is left out.
 	Exec []string
+	// Ruleset was made ahead of a start, from a policy with the same Read, Hide
+	// and Exec; nil makes it with the start.
+	Ruleset *Ruleset
 
 	// LandlockABI is the least version that counts as having Landlock; 0 is 1.
 	// Version 2 can rename between directories, 3 controls truncation, 5

@@ -149,6 +149,34 @@ func TestReadingIsLimitedToWhatIsShown(t *testing.T) {
 	}
 }
 
+// What is hidden before it exists stays hidden, by whichever name.
+func TestRulesetMadeAhead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "real"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	p := landlocked(t, 1)
+	p.Hide = []string{filepath.Join(dir, "link", "later", "runs")}
+	p.Ruleset = sandbox.NewRuleset(&p)
+	own := filepath.Join(dir, "real", "later", "runs", "own")
+	for name, text := range map[string]string{own: "own", filepath.Join(filepath.Dir(own), "other"): "other"} {
+		if err := os.MkdirAll(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(name, "file"), []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Write = []string{own}
+	got := shell(t, p, fmt.Sprintf("cd %s/link/later/runs; cat own/file; cat other/file 2>&-; echo >own/new; ls own", dir))
+	if diff := cmp.Diff("own\nfile\nnew", strings.TrimSpace(got.Output)); diff != "" {
+		t.Errorf("what was possible (-want +got):\n%s", diff)
+	}
+}
+
 // TestExecutorIsOutOfReach has a child try what would read the executor's
 // secrets or end it. This test process is the executor.
 func TestExecutorIsOutOfReach(t *testing.T) {
