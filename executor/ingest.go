@@ -28,7 +28,11 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.wrong("%v", err)
 	}
-	log, _, err := ingestion.OpenLog(logs.Options{Path: o.logFile, Echo: p.Stdout}, child.Secrets)
+	masker, err := ingestion.NewMasker(child.Secrets)
+	if err != nil {
+		return p.wrong("%v", err)
+	}
+	log, err := ingestion.OpenLog(logs.Options{Path: o.logFile, Echo: p.Stdout}, masker)
 	if err != nil {
 		return p.wrong("%v", err)
 	}

@@ -62,21 +62,27 @@ func Resolve(ctx context.Context, r *recipe.Recipe, known map[string]string, res
 	return resolved, nil
 }
 
-// OpenLog opens a log in which the values of secrets are masked. o.Mask is set
-// by it.
-func OpenLog(o logs.Options, secrets map[string]string) (*logs.Log, *mask.Masker, error) {
+// NewMasker makes the masker of a run's secrets. A run whose secrets cannot be
+// masked must not start.
+func NewMasker(secrets map[string]string) (*mask.Masker, error) {
 	hidden := parts(secrets)
 	maps.Copy(hidden, secrets)
 	masker, err := mask.New(hidden, logs.Clean)
 	if err != nil {
-		return nil, nil, &Error{Kind: Secrets, Err: err}
+		return nil, &Error{Kind: Secrets, Err: err}
 	}
+	return masker, nil
+}
+
+// OpenLog opens a log in which nothing is readable that the masker knows. o.Mask
+// is set by it.
+func OpenLog(o logs.Options, masker *mask.Masker) (*logs.Log, error) {
 	o.Mask = func(w io.Writer) io.WriteCloser { return masker.Writer(w) }
 	log, err := logs.Open(o)
 	if err != nil {
-		return nil, nil, &Error{Kind: Local, Err: err}
+		return nil, &Error{Kind: Local, Err: err}
 	}
-	return log, masker, nil
+	return log, nil
 }
 
 // Child is one call of the DataHub CLI.

@@ -4,7 +4,7 @@
 //
 // [Runner] does all of it for requests of a server. `executor run`, which has
 // its recipe from the command line, uses the same parts: [FindVenv], [Judge],
-// [Resolve], [OpenLog] and [Child].
+// [Resolve], [NewMasker], [OpenLog] and [Child].
 //
 // Whatever is wrong with a request ends it before a child exists, with every
 // reason in the report; what a request asks for and may not have is refused,

@@ -45,9 +45,8 @@ type job struct {
 	written atomic.Int64
 }
 
-// makeJob does everything up to the start of the child. When all that can refuse
-// the run has been asked, its start becomes durable, while what the child needs
-// is made.
+// makeJob does everything up to the start of the child. Once nothing can refuse
+// the run any more, its start becomes durable, while what the child needs is made.
 func (r *run) makeJob(ctx context.Context, p plan, s worker.Sink) (*job, error) {
 	set := p.arguments.set
 	if r.o.GMS != nil {
@@ -69,11 +68,19 @@ func (r *run) makeJob(ctx context.Context, p plan, s worker.Sink) (*job, error) 
 	if err := j.finishRecipe(ctx, p.recipe); err != nil {
 		return nil, err
 	}
+	if err := j.hide(); err != nil {
+		return nil, err
+	}
+	stdin, err := j.child.Stdin()
+	if err != nil {
+		return nil, err
+	}
 	j.starting = beside(s.Starting)
-	if err := j.furnish(p.arguments, set); err != nil {
+	if err := j.open(); err != nil {
 		_ = j.starting() // it is over when this returns
 		return nil, err
 	}
+	j.specify(p.arguments, set, stdin)
 	return j, nil
 }
 
@@ -82,18 +89,6 @@ func beside(f func() error) (wait func() error) {
 	said := make(chan error, 1)
 	go func() { said <- f() }()
 	return sync.OnceValue(func() error { return <-said })
-}
-
-// furnish makes what the child needs.
-func (j *job) furnish(a arguments, set []string) error {
-	if err := j.open(); err != nil {
-		return err
-	}
-	if err := j.specify(a, set); err != nil {
-		j.close()
-		return err
-	}
-	return nil
 }
 
 // finishRecipe adds the run's id and, where nothing says where to write to,
@@ -137,18 +132,21 @@ func (j *job) addSink(ctx context.Context, r *recipe.Recipe) (*recipe.Recipe, er
 	return r, nil
 }
 
-// openLog opens the log, in which nothing of what the run is given is readable.
-func (j *job) openLog(o logs.Options) (err error) {
+// hide has everything masked from here on that the run is given.
+func (j *job) hide() error {
 	hidden := maps.Clone(j.child.Secrets)
 	if hidden == nil {
 		hidden = map[string]string{}
 	}
 	maps.Copy(hidden, j.token.secrets())
-	j.log, j.masker, err = OpenLog(o, hidden)
+	masker, err := NewMasker(hidden)
+	if err == nil {
+		j.masker = masker
+	}
 	return err
 }
 
-// open makes the directories and the log. From here on everything is masked.
+// open makes the directories and the log.
 func (j *job) open() error {
 	places, lost, err := makePlaces(&j.o, j.request.ID)
 	j.places = places
@@ -163,11 +161,10 @@ func (j *job) open() error {
 	if j.o.Echo != nil {
 		options.Echo, options.EchoPrefix = j.o.Echo, "["+j.request.ID+" logs] "
 	}
-	err = j.openLog(options)
-	if kinds := KindsOf(err); slices.Equal(kinds, []Kind{Local}) { // no file, no reason not to run
+	if j.log, err = OpenLog(options, j.masker); err != nil { // no file, no reason not to run
 		j.error("The whole log is not kept on disk: " + err.Error())
 		options.Path = ""
-		err = j.openLog(options)
+		j.log, err = OpenLog(options, j.masker)
 	}
 	if err == nil && j.token != nil {
 		if err = j.token.open(); err != nil {
@@ -181,12 +178,8 @@ func (j *job) open() error {
 }
 
 // specify describes the child to package task.
-func (j *job) specify(a arguments, set []string) error {
+func (j *job) specify(a arguments, set []string, stdin io.Reader) {
 	j.child.Path = j.places.report()
-	stdin, err := j.child.Stdin()
-	if err != nil {
-		return err
-	}
 	set = append(set, "DATAHUB_ENABLE_SECRET_MASKING=true", fmt.Sprintf("DATAHUB_DEBUG=%t", a.debug))
 	if j.places.artifacts != "" {
 		set = append(set, "INGESTION_ARTIFACT_DIR="+j.places.artifacts)
@@ -198,7 +191,6 @@ func (j *job) specify(a arguments, set []string) error {
 		Parent: j.places.work, Grace: j.o.Grace, Drain: drainTime,
 		Sandbox: j.controls(a.memory),
 	}
-	return nil
 }
 
 // controls are the configured ones, with what is this run's.

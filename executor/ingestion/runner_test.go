@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/lockforge/lockforge/executor/ingestion"
 	"github.com/lockforge/lockforge/executor/queue"
+	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/worker"
 )
 
@@ -243,5 +245,25 @@ func TestOptionsReportEveryMistake(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word about %s in\n%v", want, err)
 		}
+	}
+}
+
+// What cannot be masked is not given to a child, and the run is not begun.
+func TestTooManySecretsToMask(t *testing.T) {
+	f := newFixture(t, "echo ran >$DIR/ran")
+	var environ, names, used []string
+	for i := range 12 {
+		name := fmt.Sprintf("LARGE_%d", i)
+		names = append(names, name)
+		environ = append(environ, name+"="+strings.Repeat(string(rune('a'+i)), 60<<10))
+		used = append(used, fmt.Sprintf("%q: %q", name, "${"+name+"}"))
+	}
+	f.options.Stores = []secret.Store{secret.Env{Environ: environ, Allow: names}}
+	o, s := f.run(ingest("run-1", "recipe", `{"source": {"type": "mysql", "config": {`+strings.Join(used, ", ")+`}}}`))
+	if diff := cmp.Diff([]string{string(ingestion.Secrets)}, o.Refused); diff != "" || s.starting != 0 {
+		t.Errorf("refused (-want +got):\n%s\nstarting %d, %s", diff, s.starting, text(o))
+	}
+	if _, err := os.Stat(filepath.Join(f.dir, "ran")); err == nil {
+		t.Error("the child ran")
 	}
 }
