@@ -69,10 +69,12 @@ type run struct {
 	ruleset *sandbox.Ruleset  // made while the run is claimed; nil without a sandbox
 }
 
+// unmasked hides nothing: of a run that knows no secrets yet.
+var unmasked, _ = mask.New(nil) // without secrets it cannot fail
+
 func newRun(r *Runner, q queue.Request) *run {
-	none, _ := mask.New(nil) // without secrets it cannot fail
 	return &run{
-		Runner: r, request: q, masker: none,
+		Runner: r, request: q, masker: unmasked,
 		summary: report.Summary{Task: q.Task, ID: q.ID},
 		facts:   map[string]string{},
 	}

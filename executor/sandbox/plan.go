@@ -20,6 +20,9 @@ type call struct {
 	args    [6]uintptr
 }
 
+// usualCalls is about how many a child makes: one for each capability, and some.
+const usualCalls = 64
+
 // Plan is a start that is prepared: what the child's calls need, and the calls.
 type Plan struct {
 	policy  *Policy

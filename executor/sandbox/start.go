@@ -46,7 +46,7 @@ func Prepare(policy *Policy, program Program, mark uint64) (*Plan, Report, error
 	if err := program.check(policy); err != nil {
 		return nil, Report{}, err
 	}
-	p := &Plan{policy: policy, program: program, mark: mark}
+	p := &Plan{policy: policy, program: program, mark: mark, calls: make([]call, 0, usualCalls)}
 	if err := p.prepare(); err != nil {
 		p.Close()
 		return nil, p.report, err
