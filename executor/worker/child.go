@@ -40,12 +40,16 @@ func (r *run) prepare() {
 	r.prepared = prepared
 	request, err := r.load()
 	if err != nil {
-		prepared <- func(context.Context, Sink) Outcome {
-			return Outcome{Status: StatusFailure, Reason: err.Error()}
-		}
+		prepared <- func(context.Context, Sink) Outcome { return failure(err) }
 		return
 	}
-	r.w.actors.Go(func() { prepared <- r.w.o.Runner.Prepare(*request) })
+	r.w.actors.Go(func() {
+		var execute Execute
+		if err := r.attempt(func() { execute = r.w.o.Runner.Prepare(*request) }); err != nil {
+			execute = func(context.Context, Sink) Outcome { return failure(err) }
+		}
+		prepared <- execute
+	})
 }
 
 // startChild gives the run to the runner.
@@ -63,7 +67,10 @@ func (r *run) startChild() {
 	prepared := r.prepared
 	r.w.actors.Go(func() {
 		execute := <-prepared
-		outcome := execute(ctx, r.sink)
+		var outcome Outcome
+		if err := r.attempt(func() { outcome = execute(ctx, r.sink) }); err != nil {
+			outcome = failure(err)
+		}
 		r.sink.end()
 		cancel(nil)
 		r.send(message{event: lifecycle.Event{Kind: lifecycle.Exited, Status: lifecycle.Status(outcome.Status)}, outcome: &outcome})
@@ -129,7 +136,7 @@ func (s *sink) text(limit int, refresh time.Duration, now time.Time) (text strin
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.render != nil {
-		text = s.render(limit)
+		_ = s.r.attempt(func() { text = s.render(limit) })
 	}
 	quiet := now.Sub(s.written)
 	if s.written.IsZero() {

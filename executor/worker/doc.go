@@ -12,4 +12,5 @@
 // it says and tells it what came of it. The journal is always ahead: whatever
 // a crash interrupts, Recover finds either nothing done or a record of it. A
 // child is started at most once; a result is written until the server has it.
+// A panic of the Runner's ends its run, and not the executor.
 package worker

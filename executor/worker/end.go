@@ -81,7 +81,10 @@ func (r *run) make(status, explanation string, o *Outcome) Result {
 	text := o.Reason
 	if o.Report != nil {
 		var structured []byte
-		text, structured = o.Report(max(0, r.w.o.Budget-encodedSize(result.Report)))
+		limit := max(0, r.w.o.Budget-encodedSize(result.Report))
+		if err := r.attempt(func() { text, structured = o.Report(limit) }); err != nil {
+			text = err.Error()
+		}
 		if len(structured) > 0 {
 			result.Structured = &Structured{Type: r.brief.Task, Serialized: string(structured), ContentType: "application/json"}
 		}
