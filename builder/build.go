@@ -254,7 +254,7 @@ func (b *build) prove(ctx context.Context) (any, error) {
 	select {
 	case p := <-b.proving:
 		b.proofs = p.proofs
-		b.stop() // whoever waits for the engine may have it: the rest reads what it made
+		b.stop() // unless others use the engine, its memory is free for the rest, which reads what it made
 		b.stop = func() {}
 		return p.proofs, p.err
 	case <-ctx.Done():

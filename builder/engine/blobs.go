@@ -140,10 +140,17 @@ func (b *blobInstance) writeFile(ctx context.Context, group session.Group, dir s
 	return root.Chtimes(name, epoch, epoch)
 }
 
-func (b *blobInstance) copyVerified(w io.Writer, r io.Reader) error {
+// copyVerified writes the blob to a file, in the place of what is in it.
+func (b *blobInstance) copyVerified(f *os.File, r io.Reader) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
 	digest := b.id.Reference.Digest()
 	hash := digest.Algorithm().Digester()
-	if _, err := io.CopyBuffer(io.MultiWriter(w, hash.Hash()), r, make([]byte, 1<<20)); err != nil {
+	if _, err := io.CopyBuffer(io.MultiWriter(f, hash.Hash()), r, make([]byte, 1<<20)); err != nil {
 		return fmt.Errorf("reading blob %s: %w", digest, err)
 	}
 	if got := hash.Digest(); got != digest {
@@ -152,7 +159,8 @@ func (b *blobInstance) copyVerified(w io.Writer, r io.Reader) error {
 	return nil
 }
 
-// withStore calls use with a reader of the blob in the client's store.
+// withStore calls use with a reader of the blob in the store of a client that
+// wants it. Of several, one may die half-way: then use is called again.
 func (b *blobInstance) withStore(ctx context.Context, group session.Group, use func(context.Context, io.Reader) error) error {
 	read := func(ctx context.Context, caller session.Caller) error {
 		store := sessioncontent.NewCallerStore(caller, "oci:"+b.id.StoreID)

@@ -27,6 +27,7 @@ var historyEntries int64 = 20
 // daemon is an open BuildKit.
 type daemon struct {
 	controller *control.Controller
+	content    string // directory of its blobs
 }
 
 // open opens the state and wires the daemon's parts. Errors that the state of
@@ -39,7 +40,8 @@ func open(ctx context.Context, c config) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorker(ctx, c)
+	s := snapshotter(c.Root)
+	w, err := newWorker(ctx, c, s)
 	if err != nil {
 		return nil, errors.Join(errDamaged, err)
 	}
@@ -73,7 +75,7 @@ func open(ctx context.Context, c config) (*daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	return &daemon{controller: controller}, nil
+	return &daemon{controller: controller, content: contentDir(c.Root, s)}, nil
 }
 
 func (d *daemon) close() error { return d.controller.Close() }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/containerd/containerd/v2/defaults"
@@ -23,11 +24,16 @@ import (
 // Subcommand is the hidden subcommand of lockforge that calls Serve.
 const Subcommand = "__engine"
 
-// stopGrace is how long running steps get to end when the engine is stopped.
-const stopGrace = 3 * time.Second
+const (
+	// stopGrace is how long running steps get to end when the engine is stopped.
+	stopGrace = 3 * time.Second
+	// endWithin is how long all of it may take: nobody may be left to kill an
+	// engine that hangs.
+	endWithin = 8 * time.Second
+)
 
-// Serve runs the engine until ctx ends. args are those that Start appends to
-// its Self; the process must have been started by Start.
+// Serve runs the engine until its last user has gone or ctx ends. args are those
+// that Start appends to its Self; the process must have been started by Start.
 func Serve(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return fault.New(fault.Usage, "%s is started by lockforge itself", Subcommand)
@@ -36,21 +42,62 @@ func Serve(ctx context.Context, args []string) error {
 	if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
 		return fault.Wrap(fault.Usage, err, "reading the arguments of %s", Subcommand)
 	}
-	out := inherited(reportFD, "report")
-	listener, err := net.FileListener(inherited(listenerFD, "listener"))
+	listener, err := inherited(engineFD, "socket")
 	if err != nil {
-		return fault.Wrap(fault.Usage, err, "taking over the socket of %s", Subcommand)
+		return err
 	}
-	d, err := open(ctx, c)
+	users, err := inherited(leaseFD, "socket for leases")
 	if err != nil {
+		return err
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	l, err := openLeases(users, end)
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, l.refuse)
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, c, listener, l) }()
+	select {
+	case err = <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err = <-ended:
+		return err
+	case <-time.After(endWithin):
+		return fault.New(fault.EngineDown, "ending the engine: it takes more than %s", endWithin)
+	}
+}
+
+// run opens the engine, says to its users how that went, and serves them.
+func run(ctx context.Context, c config, listener net.Listener, l *leases) error {
+	pid := ownPID()
+	d, err := open(ctx, c)
+	if err == nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), d.close())
+	}
+	if err != nil {
+		l.refuse() // whoever hears of this may start another engine when this one has ended
 		full := fault.Is(err, fault.DiskFull)
-		_ = sendReport(out, report{Error: err.Error(), Damaged: errors.Is(err, errDamaged) && !full, NoSpace: full})
+		l.tell(report{Error: err.Error(), Damaged: errors.Is(err, errDamaged) && !full && ctx.Err() == nil, NoSpace: full})
 		return fault.Wrap(fault.EngineDown, err, "starting the engine")
 	}
-	if err := sendReport(out, report{Ready: true}); err != nil {
-		return errors.Join(fault.Wrap(fault.EngineDown, err, "reporting readiness"), d.close())
+	l.tell(report{Ready: true, Config: c, Content: d.content, PID: pid})
+	return errors.Join(serve(ctx, d, listener), d.close(), removeSockets(filepath.Dir(c.Root)))
+}
+
+// ownPID is this process as the one that started it sees it, as long as /proc is
+// still that one's.
+func ownPID() int {
+	pid, err := os.Readlink("/proc/self")
+	if err != nil {
+		return 0
 	}
-	return errors.Join(serve(ctx, d, listener), d.close())
+	n, _ := strconv.Atoi(pid)
+	return n
 }
 
 func serve(ctx context.Context, d *daemon, listener net.Listener) error {

@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
-	"time"
 
 	"github.com/lockforge/lockforge/builder/fault"
 	"github.com/lockforge/lockforge/builder/progress"
@@ -25,7 +24,7 @@ const memoryLimit = "GOMEMLIMIT=768MiB"
 
 // Options says how to start an engine.
 type Options struct {
-	StateDir string   // absolute; made when missing, used by one engine at a time
+	StateDir string   // absolute; made when missing, has one engine at a time
 	Self     []string // argv that runs Serve with one more argument
 	Runc     string   // path or name of the OCI runtime; "" looks for runc on PATH
 	// Parallelism is the number of build steps that run at once; 0 is one per core.
@@ -33,25 +32,32 @@ type Options struct {
 	Sink        progress.Sink
 }
 
-// Engine is a running engine of this process.
+// Engine is a running engine that this process may use.
 type Engine struct {
 	// Address is what a BuildKit client dials, "unix://<path>".
 	Address string
 	// ContentDir holds the blobs that the engine makes, by SHA-256 (hex).
 	ContentDir string
 
-	process *os.Process
-	cleanup []func() error // done once it has ended, in this order
-	left    error          // of the cleanup
-	exited  chan struct{}  // closed after it
+	pid     int
+	lease   *lease
+	process *os.Process   // nil where another process started it
+	exited  chan struct{} // closed when the process has ended and is reaped
+	stop    func() error  // Stop, once
 }
 
-// Start starts an engine on the state directory and waits until it serves. It
-// waits for another process that uses the directory. State that cannot be
-// opened is moved aside (to the directory "damaged") and made anew. Every error
-// is fault.EngineDown, or fault.Cancelled when ctx ended.
+// Start returns an engine on the state directory that serves: a new one, or the
+// running one, which all processes share that would start it with the same
+// options. It waits for an engine that was started with others. State that
+// cannot be opened is moved aside (to the directory "damaged") and made anew.
+// Every error is fault.EngineDown, fault.DiskFull, or fault.Cancelled when ctx
+// ended.
 func Start(ctx context.Context, o Options) (*Engine, error) {
 	runc, err := findRuntime(o.Runc)
+	if err != nil {
+		return nil, err
+	}
+	program, err := identify(o.Self)
 	if err != nil {
 		return nil, err
 	}
@@ -61,21 +67,70 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
 		return nil, fault.Wrap(fault.EngineDown, err, "making the engine's state directory")
 	}
-	lock, err := acquire(ctx, filepath.Join(o.StateDir, "lock"), o.Sink)
+	s, err := openSockets(o.StateDir)
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close() // the engine has its own descriptor, and so has its cleanup
-	root := filepath.Join(o.StateDir, "state")
-	c := config{Root: root, Runc: runc, Parallelism: int64(o.Parallelism)}
-	e, damaged, err := launch(ctx, o, c, lock)
+	c := config{Root: filepath.Join(o.StateDir, "state"), Runc: runc, Parallelism: int64(o.Parallelism), Program: program}
+	var e *Engine
+	err = await(ctx, o.Sink, func() (bool, error) {
+		lock, err := tryLock(filepath.Join(o.StateDir, "lock"))
+		if err != nil {
+			return false, err
+		}
+		if lock == nil {
+			e = join(ctx, c, s)
+			return e != nil, nil
+		}
+		defer lock.Close() // the engine has its own descriptor
+		e, err = begin(ctx, o, c, s, lock)
+		return err == nil, err
+	})
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// join uses the engine that has the lock. It returns nil where that one ends, or
+// was not started as c says.
+func join(ctx context.Context, c config, s *sockets) *Engine {
+	l, err := takeLease(s)
+	if err != nil {
+		return nil
+	}
+	select {
+	case r := <-l.reports:
+		if r.Ready && r.Config == c {
+			return (&Engine{lease: l}).serves(r, s)
+		}
+	case <-ctx.Done():
+	}
+	_, _ = l.leave() // it was of no use
+	return nil
+}
+
+// serves notes where an engine that is ready can be reached.
+func (e *Engine) serves(r report, s *sockets) *Engine {
+	e.Address, e.ContentDir, e.pid = s.address(), r.Content, r.PID
+	e.stop = sync.OnceValue(func() error {
+		defer s.close()
+		return e.leave()
+	})
+	return e
+}
+
+// begin starts an engine, if need be on fresh state. Its caller has the lock.
+func begin(ctx context.Context, o Options, c config, s *sockets, lock *os.File) (*Engine, error) {
+	e, damaged, err := launch(ctx, o, c, s, lock)
 	if damaged {
 		step := o.Sink.Begin("engine: its saved state is damaged, starting afresh")
-		if err := moveAside(root, filepath.Join(o.StateDir, "damaged")); err != nil {
+		if err := moveAside(c.Root, filepath.Join(o.StateDir, "damaged")); err != nil {
 			step.End(err)
 			return nil, err
 		}
-		e, _, err = launch(ctx, o, c, lock)
+		e, _, err = launch(ctx, o, c, s, lock)
 		step.End(err)
 	}
 	return e, err
@@ -92,45 +147,30 @@ func moveAside(root, to string) error {
 }
 
 // launch runs the engine process once. damaged says that fresh state may help.
-func launch(ctx context.Context, o Options, c config, lock *os.File) (_ *Engine, damaged bool, err error) {
+func launch(ctx context.Context, o Options, c config, s *sockets, lock *os.File) (_ *Engine, damaged bool, err error) {
 	_, statErr := os.Stat(c.Root)
 	hadState := statErr == nil
 	if err := os.MkdirAll(c.Root, 0o700); err != nil {
 		return nil, false, fault.Wrap(fault.EngineDown, err, "making the engine's state directory")
 	}
-	listener, address, removeSocket, err := listen(o.StateDir)
+	logPath := filepath.Join(o.StateDir, "engine.log")
+	e, err := spawn(o.Self, c, s, logPath, lock)
 	if err != nil {
 		return nil, false, err
 	}
-	defer listener.Close()
-	fromEngine, toUs, err := os.Pipe()
-	if err != nil {
-		return nil, false, fault.Wrap(fault.EngineDown, err, "starting the engine")
-	}
-	defer fromEngine.Close()
-	held, err := duplicate(lock)
-	if err != nil {
-		return nil, false, errors.Join(fault.Wrap(fault.EngineDown, err, "starting the engine"), removeSocket())
-	}
-	logPath := filepath.Join(o.StateDir, "engine.log")
-	// The next engine has its socket at the same path: the lock goes last.
-	e := &Engine{Address: address, ContentDir: contentDir(c.Root), cleanup: []func() error{removeSocket, held.Close}}
-	err = e.spawn(o.Self, c, logPath, []*os.File{lock, listener, toUs})
-	toUs.Close()
-	if err != nil {
-		return nil, false, errors.Join(err, e.left)
-	}
-	ready := make(chan report, 1)
-	go func() { ready <- readReport(fromEngine) }()
 	select {
 	case <-ctx.Done():
-		return nil, false, errors.Join(fault.Wrap(fault.Cancelled, context.Cause(ctx), "starting the engine"), e.Stop())
-	case r := <-ready:
-		if r.Ready {
-			return e, false, nil
+		return nil, false, errors.Join(fault.Wrap(fault.Cancelled, context.Cause(ctx), "starting the engine"), e.leave())
+	case r, said := <-e.lease.reports:
+		if !said {
+			// It was stopped by something it could not handle, as a torn database can be.
+			r = report{Error: "the engine ended while starting", Damaged: true}
 		}
-		stopErr := e.Stop()
-		return nil, r.Damaged && hadState, errors.Join(r.fault(logPath), stopErr)
+		if r.Ready {
+			return e.serves(r, s), false, nil
+		}
+		leaveErr := e.leave()
+		return nil, r.Damaged && hadState, errors.Join(r.fault(logPath), leaveErr)
 	}
 }
 
@@ -144,53 +184,53 @@ func (r report) fault(logPath string) error {
 }
 
 // spawn starts the process in namespaces of its own: when it ends, however it
-// ends, the kernel stops its build steps and undoes its mounts.
-func (e *Engine) spawn(self []string, c config, logPath string, files []*os.File) error {
+// ends, the kernel stops its build steps and undoes its mounts. Its sockets and
+// our lease are made before: others may wait for it from then on, and when we
+// die before it serves, it finds nobody and ends.
+func spawn(self []string, c config, s *sockets, logPath string, lock *os.File) (*Engine, error) {
 	arg, err := json.Marshal(c)
 	if err != nil {
-		return fault.Wrap(fault.Internal, err, "writing the engine's arguments")
+		return nil, fault.Wrap(fault.Internal, err, "writing the engine's arguments")
 	}
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
-		return fault.Wrap(fault.EngineDown, err, "making the engine's log")
+		return nil, fault.Wrap(fault.EngineDown, err, "making the engine's log")
 	}
 	defer log.Close()
+	listener, err := s.listen(engineSocket)
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	users, err := s.listen(leaseSocket)
+	if err != nil {
+		return nil, err
+	}
+	defer users.Close()
+	l, err := takeLease(s)
+	if err != nil {
+		return nil, fault.Wrap(fault.EngineDown, err, "starting the engine")
+	}
 	cmd := exec.Command(self[0], append(self[1:len(self):len(self)], string(arg))...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = c.Root
 	cmd.Env = engineEnv(os.Environ())
-	cmd.ExtraFiles = files
+	cmd.ExtraFiles = []*os.File{lock, listener, users}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Pdeathsig:    syscall.SIGTERM,
-		Setpgid:      true, // an interrupt at the terminal is ours to handle
+		Setsid:       true, // others may need it when our terminal has gone
 		Cloneflags:   syscall.CLONE_NEWPID,
 		Unshareflags: syscall.CLONE_NEWNS,
 	}
-	started := make(chan error)
-	e.exited = make(chan struct{})
-	go func() {
-		// The kernel sends the parent's death signal when this thread ends.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		defer close(e.exited)
-		err := cmd.Start()
-		if err == nil {
-			e.process = cmd.Process
-		}
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // how it ended is in its log
-		}
-		for _, f := range e.cleanup {
-			e.left = errors.Join(e.left, f())
-		}
-	}()
-	if err := <-started; err != nil {
-		<-e.exited
-		return fault.Wrap(fault.EngineDown, err, "starting the engine").
-			Hint("the embedded engine needs the right to make namespaces and mounts: run as root, or use --buildkit-addr")
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(fault.Wrap(fault.EngineDown, err, "starting the engine").
+			Hint("the embedded engine needs the right to make namespaces and mounts: run as root, or use --buildkit-addr"), l.conn.Close())
 	}
-	return nil
+	e := &Engine{lease: l, process: cmd.Process, exited: make(chan struct{})}
+	go func() {
+		defer close(e.exited)
+		_ = cmd.Wait() // how it ended is in its log
+	}()
+	return e, nil
 }
 
 // engineEnv passes on the variables that find programs; the rest of the
@@ -205,68 +245,24 @@ func engineEnv(environ []string) []string {
 	return env
 }
 
-// listen makes the socket in the state directory, or in a directory of its
-// own where that path is too long for a socket address.
-func listen(stateDir string) (*os.File, string, func() error, error) {
-	const maxSocketPath = 100
-	dir, remove := stateDir, func() error { return nil }
-	if len(filepath.Join(dir, "engine.sock")) > maxSocketPath {
-		tmp, err := os.MkdirTemp("", "lockforge-")
-		if err != nil {
-			return nil, "", nil, fault.Wrap(fault.EngineDown, err, "making a directory for the engine's socket")
-		}
-		dir, remove = tmp, func() error { return os.RemoveAll(tmp) }
-	}
-	path := filepath.Join(dir, "engine.sock")
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, "", nil, errors.Join(fault.Wrap(fault.EngineDown, err, "removing an old socket"), remove())
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, "", nil, errors.Join(fault.Wrap(fault.EngineDown, err, "making the engine's socket"), remove())
-	}
-	l.SetUnlinkOnClose(false)
-	defer l.Close()
-	f, err := l.File()
-	if err != nil {
-		return nil, "", nil, errors.Join(fault.Wrap(fault.EngineDown, err, "making the engine's socket"), remove())
-	}
-	return f, "unix://" + path, func() error {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		return remove()
-	}, nil
-}
+// Stop gives the engine back. Where others use it, it goes on for them, even
+// when this process started it. Otherwise it ends, steps that still run are
+// stopped, and Stop returns after that; an engine of another process that does
+// not end within 10 s is fault.EngineDown.
+func (e *Engine) Stop() error { return e.stop() }
 
-// Stop ends the engine and waits until it has ended. Steps still running are
-// stopped.
-func (e *Engine) Stop() error {
-	const patience = 10 * time.Second
-	kill := time.AfterFunc(patience, func() { _ = e.process.Kill() })
-	defer kill.Stop()
-	e.terminate()
-	return e.left
-}
-
-// terminate asks the engine to end until it has. The first process of a
-// namespace of its own gets no signal that it does not handle, and one that has
-// only just begun handles none (pid_namespaces(7)).
-func (e *Engine) terminate() {
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for {
-		_ = e.process.Signal(syscall.SIGTERM) // it may have ended by itself
-		select {
-		case <-e.exited:
-			return
-		case <-again.C:
-		}
+func (e *Engine) leave() error {
+	others, err := e.lease.leave()
+	if others || e.process == nil {
+		return err
 	}
+	_ = e.process.Kill() // it has ended, or never will by itself
+	<-e.exited
+	return nil
 }
 
 // Pid is the engine's process.
-func (e *Engine) Pid() int { return e.process.Pid }
+func (e *Engine) Pid() int { return e.pid }
 
 // tail returns the last lines of the engine's log, for an error message.
 func tail(path string) string {

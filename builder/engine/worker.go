@@ -31,8 +31,8 @@ const (
 	leaveDiskFree = 2 << 30  // bytes
 )
 
-func newWorker(ctx context.Context, c config) (*base.Worker, error) {
-	opt, err := runc.NewWorkerOpt(c.Root, snapshotter(c.Root), false, oci.ProcessSandbox, nil, nil,
+func newWorker(ctx context.Context, c config, s runc.SnapshotterFactory) (*base.Worker, error) {
+	opt, err := runc.NewWorkerOpt(c.Root, s, false, oci.ProcessSandbox, nil, nil,
 		netproviders.Opt{Mode: "host"}, nil, c.Runc, "", false, semaphore.NewWeighted(c.Parallelism), "", "", nil)
 	if err != nil {
 		return nil, err
@@ -63,8 +63,8 @@ func snapshotter(root string) runc.SnapshotterFactory {
 }
 
 // contentDir is where the worker of newWorker keeps its blobs.
-func contentDir(root string) string {
-	return filepath.Join(root, "runc-"+snapshotter(root).Name, "content", "blobs", "sha256")
+func contentDir(root string, s runc.SnapshotterFactory) string {
+	return filepath.Join(root, "runc-"+s.Name, "content", "blobs", "sha256")
 }
 
 // noRegistry keeps the engine from fetching: everything a build needs comes
