@@ -1,7 +1,11 @@
 package builds_test
 
 import (
+	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,7 +53,8 @@ func TestTwoPlatformsFromNothing(t *testing.T) {
 }
 
 // TestEightBuildsAtOnce shares a cache between eight processes, half of which
-// build the same: all come to what each comes to alone.
+// build the same: all come to what each comes to alone. They share an engine as
+// well, and none waits for another's build.
 func TestEightBuildsAtOnce(t *testing.T) {
 	built := reference(t)
 	const other = "other.yaml"
@@ -63,6 +68,7 @@ func TestEightBuildsAtOnce(t *testing.T) {
 		t.Fatalf("different manifests make the same image: %v", alone)
 	}
 	w := built.fresh(t)
+	engines := watchEngines(t, w.cache)
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
@@ -73,8 +79,55 @@ func TestEightBuildsAtOnce(t *testing.T) {
 			if code != 0 || digest != alone[manifest] {
 				t.Errorf("%s: exit code %d, %s at once, %s alone\n%s", manifest, code, digest, alone[manifest], tail(stderr))
 			}
+			if strings.Contains(stderr, "waiting for another lockforge") {
+				t.Errorf("%s waited for another build\n%s", manifest, tail(stderr))
+			}
 			t.Logf("%s took %s", manifest, time.Since(start).Round(time.Millisecond))
 		})
 	}
 	group.Wait()
+	if seen := engines(); len(seen) != 1 {
+		t.Errorf("the builds used the engines %v, want one", seen)
+	}
+	nothingLeft(t, w.cache)
+}
+
+// watchEngines looks for engines of a cache until it is asked which there were.
+func watchEngines(t *testing.T, cache string) (seen func() []int) {
+	end, pids := make(chan struct{}), make(chan []int)
+	go func() {
+		found := map[int]bool{}
+		look := time.NewTicker(20 * time.Millisecond)
+		defer look.Stop()
+		for {
+			select {
+			case <-look.C:
+				for _, pid := range enginesOf(t, cache) {
+					if found[pid] || firstProcess(pid) {
+						found[pid] = true
+					}
+				}
+			case <-end:
+				pids <- slices.Sorted(maps.Keys(found))
+				return
+			}
+		}
+	}()
+	return func() []int {
+		close(end)
+		return <-pids
+	}
+}
+
+// firstProcess tells an engine, which has a process namespace of its own, from
+// what it starts, which has the same arguments for a moment.
+func firstProcess(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(status), "\nNSpid:")
+	line, _, _ := strings.Cut(after, "\n")
+	pids := strings.Fields(line)
+	return len(pids) > 1 && pids[len(pids)-1] == "1"
 }
