@@ -42,8 +42,8 @@ func takeLease(s *sockets) (*lease, error) {
 	return l, nil
 }
 
-// leave gives the lease back. It returns others where the engine goes on for
-// them; else it has ended, or the error says that it did not in time.
+// leave gives the lease back. It returns true where the engine goes on for
+// others; else it has ended, or the error says that it did not in time.
 func (l *lease) leave() (others bool, err error) {
 	defer l.conn.Close()
 	_ = l.conn.CloseWrite() // an engine that has ended need not be told

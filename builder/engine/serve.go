@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -56,6 +57,7 @@ func Serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer runtime.KeepAlive(l) // a connection that is collected says that we have ended
 	context.AfterFunc(ctx, l.refuse)
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, c, listener, l) }()

@@ -84,9 +84,6 @@ func TestAGuestOutlastsTheStarter(t *testing.T) {
 			time.Sleep(100 * time.Millisecond) // for what it might take along
 			answers(t, guest)
 			stop(t, guest)
-			if err := zombieOrGone(pid); err != nil {
-				t.Errorf("the last one has stopped, and the engine still runs: %v", err)
-			}
 			if left, err := filepath.Glob(filepath.Join(dir, "*.sock")); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)
 			}

@@ -107,7 +107,7 @@ func join(ctx context.Context, c config, s *sockets) *Engine {
 		}
 	case <-ctx.Done():
 	}
-	_, _ = l.leave() // it was of no use
+	_ = l.conn.Close() // whether that one goes on is no business of ours
 	return nil
 }
 
