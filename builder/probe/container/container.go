@@ -14,8 +14,9 @@ import (
 	"github.com/lockforge/lockforge/builder/image"
 )
 
-// Container is an unpacked image. Its methods may be called at the same time.
-type Container struct {
+// Image is an unpacked image, to look things up in. Its methods may be called
+// at the same time.
+type Image struct {
 	// Config is the image's own.
 	Config image.Config
 	// User is who the image's programs run as.
@@ -40,50 +41,67 @@ func Missing() string {
 	return ""
 }
 
+// Container is an image whose programs can be run on this machine.
+type Container struct{ *Image }
+
 // Open unpacks an image below a directory that is made for it and removed by
 // Close. Errors: those of reading layers (fault.Integrity, fault.Network), and
 // fault.Integrity for an image beyond MaxBytes or MaxEntries.
 func Open(ctx context.Context, p *image.Platform) (*Container, error) {
+	i, err := open(ctx, p, &unpacker{})
+	if err != nil {
+		return nil, err
+	}
+	return &Container{i}, nil
+}
+
+// Look unpacks an image as Open does, but only for its lookups, and so without
+// root: files have no owners and modes, and no more than MaxLook bytes.
+func Look(ctx context.Context, p *image.Platform) (*Image, error) {
+	return open(ctx, p, &unpacker{look: true})
+}
+
+func open(ctx context.Context, p *image.Platform, u *unpacker) (*Image, error) {
 	scratch, err := os.MkdirTemp("", "lockforge-check-")
 	if err != nil {
 		return nil, err
 	}
-	c := &Container{Config: p.Config(), scratch: scratch}
-	if err := c.fill(ctx, p); err != nil {
-		c.Close()
+	i := &Image{Config: p.Config(), scratch: scratch}
+	if err := i.fill(ctx, p, u); err != nil {
+		i.Close()
 		return nil, err
 	}
-	return c, nil
+	return i, nil
 }
 
-func (c *Container) fill(ctx context.Context, p *image.Platform) error {
-	if err := makeDir(c.root()); err != nil {
+func (i *Image) fill(ctx context.Context, p *image.Platform, u *unpacker) error {
+	if err := makeDir(i.root()); err != nil {
 		return err
 	}
-	u, err := unpack(ctx, p, c.root())
-	if err != nil {
+	if err := u.unpack(ctx, p, i.root()); err != nil {
 		return err
 	}
-	if c.User, err = findUser(c.root(), c.Config.User); err != nil {
-		return fault.Wrap(fault.Integrity, err, "finding the image's user %q", c.Config.User)
+	var err error
+	if i.User, err = findUser(i.root(), i.Config.User); err != nil {
+		return fault.Wrap(fault.Integrity, err, "finding the image's user %q", i.Config.User)
 	}
-	c.Venvs = c.present(u.venvs, "pyvenv.cfg")
-	c.Pythons = c.present(u.pythons, "")
+	i.Venvs = i.present(u.venvs, "pyvenv.cfg")
+	i.Pythons = i.present(u.pythons, "")
 	return nil
 }
 
 // Close removes everything.
-func (c *Container) Close() error { return os.RemoveAll(c.scratch) }
+func (i *Image) Close() error { return os.RemoveAll(i.scratch) }
 
-func (c *Container) root() string { return filepath.Join(c.scratch, "root") }
+func (i *Image) root() string { return filepath.Join(i.scratch, "root") }
 
 // interpreter tells names of Python interpreters.
 var interpreter = regexp.MustCompile(`^(python|pypy)[23]?(\.[0-9]+)?$`)
 
 // present keeps the paths that no later layer has removed.
-func (c *Container) present(paths []string, name string) []string {
+func (i *Image) present(paths []string, name string) []string {
 	kept := slices.DeleteFunc(paths, func(p string) bool {
-		_, ok := c.Host(filepath.Join(p, name))
+		_, ok := i.Host(filepath.Join(p, name))
 		return !ok
 	})
 	slices.Sort(kept)
@@ -92,26 +110,49 @@ func (c *Container) present(paths []string, name string) []string {
 
 // Host returns where a path of the image lies on this machine, all links
 // followed as they lead in the image, and whether there is something.
-func (c *Container) Host(p string) (string, bool) {
-	at, err := follow(c.root(), strings.TrimPrefix(p, "/"), false)
+func (i *Image) Host(p string) (string, bool) {
+	at, err := follow(i.root(), strings.TrimPrefix(p, "/"), false)
 	return at, err == nil
 }
 
 // Real returns a path of the image with all links followed, or "".
-func (c *Container) Real(p string) string {
-	at, ok := c.Host(p)
+func (i *Image) Real(p string) string {
+	at, ok := i.Host(p)
 	if !ok {
 		return ""
 	}
-	return "/" + strings.TrimPrefix(strings.TrimPrefix(at, c.root()), "/")
+	return "/" + strings.TrimPrefix(strings.TrimPrefix(at, i.root()), "/")
 }
 
 // Getenv returns a variable of the image's configuration.
-func (c *Container) Getenv(name string) string {
-	for _, v := range slices.Backward(c.Config.Env) {
+func (i *Image) Getenv(name string) string {
+	for _, v := range slices.Backward(i.Config.Env) {
 		if value, ok := strings.CutPrefix(v, name+"="); ok {
 			return value
 		}
 	}
 	return ""
+}
+
+// WorkingDir is where the image's programs start.
+func (i *Image) WorkingDir() string {
+	if i.Config.WorkingDir == "" {
+		return "/"
+	}
+	return i.Config.WorkingDir
+}
+
+// Environment is the image's, with what the runtime adds and what the run
+// sets; the last of several wins.
+func (i *Image) Environment(set []string) []string {
+	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + i.User.Home}
+	for _, v := range slices.Concat(i.Config.Env, set) {
+		name, _, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			continue
+		}
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		env = append(env, v)
+	}
+	return env
 }

@@ -5,5 +5,6 @@
 //	Open ─► root filesystem, user, Python interpreters
 //	Run  ─► private mounts and network ─► overlay ─► runc ─► Outcome
 //
-// It needs root, runc and Linux; Missing says what this machine lacks.
+// It needs root, runc and Linux; Missing says what this machine lacks. Where
+// programs are run elsewhere, Look unpacks the image for its lookups alone.
 package container

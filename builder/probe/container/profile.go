@@ -1,9 +1,7 @@
 package container
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/lockforge/lockforge/deploy"
 )
@@ -67,7 +65,7 @@ func (c *Container) config(s Spec, root, scratch string) (object, error) {
 	return object{
 		"ociVersion": "1.0.2",
 		"process": object{
-			"args": s.Args, "env": c.environment(s.Env), "cwd": c.workingDir(), "terminal": false,
+			"args": s.Args, "env": c.Environment(s.Env), "cwd": c.WorkingDir(), "terminal": false,
 			"noNewPrivileges": s.Profile == Reference,
 			"user":            object{"uid": c.User.UID, "gid": c.User.GID},
 			"capabilities":    object{"bounding": capabilities, "effective": capabilities, "permitted": capabilities, "inheritable": none, "ambient": none},
@@ -88,28 +86,6 @@ func (s Spec) resources() object {
 		r["pids"], r["memory"] = object{"limit": MaxProcesses}, object{"limit": MaxMemory}
 	}
 	return r
-}
-
-func (c *Container) workingDir() string {
-	if c.Config.WorkingDir == "" {
-		return "/"
-	}
-	return c.Config.WorkingDir
-}
-
-// environment is the image's, with what the runtime adds and what the run
-// sets; the last of several wins.
-func (c *Container) environment(set []string) []string {
-	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + c.User.Home}
-	for _, v := range slices.Concat(c.Config.Env, set) {
-		name, _, ok := strings.Cut(v, "=")
-		if !ok || name == "" {
-			continue
-		}
-		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
-		env = append(env, v)
-	}
-	return env
 }
 
 func (c *Container) mounts(s Spec, scratch string) []object {

@@ -27,7 +27,7 @@ func describe(t *testing.T, s Spec) (config struct {
 	}
 }) {
 	t.Helper()
-	c := &Container{User: User{1000, 1001, "/home/u"}, Config: image.Config{Env: []string{"A=image", "HOME=/tmp", "broken", "PATH=/bin"}}, scratch: t.TempDir()}
+	c := &Container{&Image{User: User{1000, 1001, "/home/u"}, Config: image.Config{Env: []string{"A=image", "HOME=/tmp", "broken", "PATH=/bin"}}, scratch: t.TempDir()}}
 	made, err := c.config(s, "/root", "/scratch")
 	if err != nil {
 		t.Fatal(err)

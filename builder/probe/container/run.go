@@ -30,9 +30,10 @@ type Spec struct {
 	// Unlimited leaves out what takes control groups, for machines without:
 	// the bounds of the reference profile, and the list of devices.
 	Unlimited bool
-	// Serve gets listeners on the container's loopback device, one for each
-	// address of Listen; it serves them from outside until they are closed.
-	Listen  []string // "127.0.0.1:8976"
+	// Serve gets a listener on the container's loopback device, and serves it
+	// from outside until it is closed. Where containers run elsewhere, what it
+	// serves is behind the unix socket Socket, and the program's to relay.
+	Listen  string // "127.0.0.1:8976", "" for none
 	Serve   func(net.Listener)
 	Timeout time.Duration
 }
@@ -43,6 +44,9 @@ type Outcome struct {
 	Stdout, Stderr string // at most MaxOutput bytes each
 	TimedOut       bool
 }
+
+// Socket is where Spec.Serve is found in a container elsewhere.
+const Socket = "/lockforge-probe.sock"
 
 // MaxOutput is how much is kept of each stream of a run, in bytes.
 const MaxOutput = 1 << 20
@@ -89,8 +93,8 @@ func (c *Container) run(ctx context.Context, s Spec) (Outcome, error) {
 	if err := loopback(); err != nil {
 		return Outcome{}, err
 	}
-	for _, address := range s.Listen {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", address)
+	if s.Listen != "" {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", s.Listen)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("listening in the container: %w", err)
 		}
@@ -169,7 +173,7 @@ func (c *Container) runc(ctx context.Context, dir string, timeout time.Duration)
 	state := filepath.Join(dir, "state")
 	log := filepath.Join(dir, "runc.log")
 	cmd := exec.CommandContext(limited, "runc", "--root", state, "--log", log, "--log-format", "json", "run", "--bundle", dir, id)
-	var stdout, stderr capped
+	var stdout, stderr Capped
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = 5 * time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -213,15 +217,15 @@ func complaint(log string) string {
 	}
 }
 
-// capped keeps the beginning of what is written to it. Its buffer is no part of
-// its methods: a ReadFrom would get round the bound.
-type capped struct{ kept bytes.Buffer }
+// Capped keeps the first MaxOutput bytes of what is written to it. Its buffer is
+// no part of its methods: a ReadFrom would get round the bound.
+type Capped struct{ kept bytes.Buffer }
 
-func (c *capped) Write(p []byte) (int, error) {
+func (c *Capped) Write(p []byte) (int, error) {
 	if room := MaxOutput - c.kept.Len(); room > 0 {
 		c.kept.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }
 
-func (c *capped) String() string { return c.kept.String() }
+func (c *Capped) String() string { return c.kept.String() }

@@ -114,7 +114,7 @@ func TestRun(t *testing.T) {
 	})
 	t.Run("what listens can be reached", func(t *testing.T) {
 		o := run(t, "fetch", func(s *Spec) {
-			s.Listen = []string{"127.0.0.1:8976"}
+			s.Listen = "127.0.0.1:8976"
 			s.Serve = func(l net.Listener) {
 				_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "index") }))
 			}

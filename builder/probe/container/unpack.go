@@ -20,6 +20,7 @@ import (
 const (
 	MaxBytes   = 16 << 30  // bytes of all files of all layers
 	MaxEntries = 2_000_000 // entries of all layers
+	MaxLook    = 2 << 20   // bytes of a file that is only looked up: more than any lookup reads
 )
 
 // unpacker writes layers over each other.
@@ -30,21 +31,22 @@ type unpacker struct {
 	written map[string]bool // paths that the layer at hand has written, parents included
 	venvs   []string        // directories that had a pyvenv.cfg, absolute in the image
 	pythons []string        // files that were called like an interpreter
+	look    bool            // only to look things up: see Look
 	special map[string]bool // devices and pipes, which are not made: the kernel of this machine would serve them
 }
 
 // unpack writes the root filesystem of p below root, an empty directory, with
 // owners, modes, times and file capabilities. Nothing is written outside of
 // root, whatever the layers' links say.
-func unpack(ctx context.Context, p *image.Platform, root string) (*unpacker, error) {
-	u := &unpacker{root: root, special: map[string]bool{}}
+func (u *unpacker) unpack(ctx context.Context, p *image.Platform, root string) error {
+	u.root, u.special = root, map[string]bool{}
 	for _, l := range p.Layers() {
 		u.written = map[string]bool{}
 		if err := p.WalkLayer(ctx, l, u.entry); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return u, nil
+	return nil
 }
 
 func (u *unpacker) entry(_ image.Layer, e image.Entry, r io.Reader) error {
@@ -103,6 +105,9 @@ func (u *unpacker) write(e image.Entry, r io.Reader) error {
 	delete(u.special, e.Path)
 	switch e.Type {
 	case image.File:
+		if u.look {
+			r = io.LimitReader(r, MaxLook)
+		}
 		if err := writeFile(at, r); err != nil {
 			return err
 		}
@@ -110,6 +115,9 @@ func (u *unpacker) write(e image.Entry, r io.Reader) error {
 	case image.Symlink:
 		if err := os.Symlink(e.Link, at); err != nil {
 			return err
+		}
+		if u.look {
+			return nil
 		}
 		return os.Lchown(at, e.UID, e.GID)
 	case image.CharDevice, image.BlockDevice, image.Pipe:
@@ -227,6 +235,9 @@ func writeFile(at string, r io.Reader) error {
 
 // finish gives a file or directory what the entry says about it.
 func (u *unpacker) finish(at string, e image.Entry) error {
+	if u.look {
+		return nil
+	}
 	if err := os.Lchown(at, e.UID, e.GID); err != nil {
 		return err
 	}

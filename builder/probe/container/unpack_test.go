@@ -89,7 +89,7 @@ func TestUnpackWritesLayersOverEachOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
-			if _, err := unpack(context.Background(), platform(t, tc.layers...), root); err != nil {
+			if err := (&unpacker{}).unpack(context.Background(), platform(t, tc.layers...), root); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, tree(t, root)); diff != "" {
@@ -117,7 +117,7 @@ func TestUnpackNeverLeavesTheRoot(t *testing.T) {
 				t.Fatal(err)
 			}
 			root := t.TempDir()
-			_, err := unpack(context.Background(), platform(t, layers...), root)
+			err := (&unpacker{}).unpack(context.Background(), platform(t, layers...), root)
 			if name == "hard" && err == nil {
 				t.Error("a file of this machine was linked")
 			}
@@ -130,7 +130,7 @@ func TestUnpackNeverLeavesTheRoot(t *testing.T) {
 
 func TestUnpackEndsInLoopsOfLinks(t *testing.T) {
 	layers := [][]imagetest.Entry{{imagetest.Link("a", "b"), imagetest.Link("b", "a")}, {imagetest.File("a/x", "")}}
-	if _, err := unpack(context.Background(), platform(t, layers...), t.TempDir()); !fault.Is(err, fault.Integrity) {
+	if err := (&unpacker{}).unpack(context.Background(), platform(t, layers...), t.TempDir()); !fault.Is(err, fault.Integrity) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -155,7 +155,7 @@ func TestUmaskClosesNoDirectory(t *testing.T) {
 func TestUnpackKeepsOwnersModesAndTimes(t *testing.T) {
 	root := t.TempDir()
 	e := imagetest.Entry{Name: "su", Body: "x", Mode: 0o4755, UID: 7, GID: 8}
-	if _, err := unpack(context.Background(), platform(t, []imagetest.Entry{e}), root); err != nil {
+	if err := (&unpacker{}).unpack(context.Background(), platform(t, []imagetest.Entry{e}), root); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(filepath.Join(root, "su"))

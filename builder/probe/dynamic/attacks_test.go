@@ -15,8 +15,8 @@ import (
 // try runs some attacks on an image.
 func try(t *testing.T, c *container.Container, attacks []attack) map[string]probe.Result {
 	t.Helper()
-	r := Runner{attacks}
-	results, err := r.try(context.Background(), c)
+	r := Runner{attacks, local{}}
+	results, err := r.try(context.Background(), c.Image, c)
 	if err != nil {
 		t.Fatal(err)
 	}

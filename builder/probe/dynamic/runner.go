@@ -1,6 +1,7 @@
 package dynamic
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,12 +29,19 @@ type attack struct {
 const attackTime = 75 * time.Second
 
 // Runner is the probe.Runner of this package.
-type Runner struct{ attacks []attack }
+type Runner struct {
+	attacks []attack
+	host    Host
+}
 
 var _ probe.Runner = Runner{}
 
-// New returns the Runner of all dynamic probes.
-func New() Runner { return Runner{attacks()} }
+// New returns the Runner of all dynamic probes on this machine, where
+// containers take root and runc; see container.Missing.
+func New() Runner { return On(local{}) }
+
+// On returns the Runner of all dynamic probes on another host.
+func On(h Host) Runner { return Runner{attacks(), h} }
 
 // Probes returns the probes that Run answers.
 func (r Runner) Probes() []probe.Probe {
@@ -44,35 +52,34 @@ func (r Runner) Probes() []probe.Probe {
 	return all
 }
 
-// Run unpacks the image and tries everything on it, as many probes at once as
-// there are processors. What this machine cannot do is "not run" with the
-// reason. It takes root; see container.Missing.
+// Run tries everything on the image, as many probes at once as there are
+// processors. What the host cannot do is "not run" with the reason.
 func (r Runner) Run(ctx context.Context, p *image.Platform) ([]probe.Result, error) {
-	if reason := container.Missing(); reason != "" {
+	var results []probe.Result
+	reason, err := r.host.Enter(ctx, p, func(ctx context.Context, i *container.Image, room Room) (err error) {
+		results, err = r.try(ctx, i, room)
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case reason != "":
 		return r.skip(reason), nil
 	}
-	if host := "linux/" + runtime.GOARCH; p.Name() != host {
-		return r.skip(fmt.Sprintf("the image is for %s and this machine is %s", p.Name(), host)), nil
-	}
-	c, err := container.Open(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	return r.try(ctx, c)
+	return results, nil
 }
 
 func (r Runner) skip(reason string) []probe.Result {
 	var all []probe.Result
 	for _, a := range r.attacks {
-		all = append(all, probe.Skipped(a.Probe, reason))
+		all = append(all, probe.Skipped(a.Probe, cmp.Or(r.host.Refuses(a.Tier), reason)))
 	}
 	return all
 }
 
 // try tries everything on an unpacked image.
-func (r Runner) try(ctx context.Context, c *container.Container) ([]probe.Result, error) {
-	python, reason := findInterpreter(ctx, c)
+func (r Runner) try(ctx context.Context, i *container.Image, room Room) ([]probe.Result, error) {
+	python, reason := findInterpreter(ctx, i, room)
 	if python == nil {
 		return r.skip(reason), ctx.Err()
 	}
@@ -81,19 +88,25 @@ func (r Runner) try(ctx context.Context, c *container.Container) ([]probe.Result
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	if err := writePayload(dir, c, python); err != nil {
+	if err := writePayload(dir, i, python); err != nil {
 		return nil, err
 	}
 	wheel, err := makeWheel()
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{c: c, python: python.path, payload: dir, wheel: wheel}
-	t.unlimited = t.lacksLimits(ctx)
+	t := &trial{room: room, python: python.path, payload: dir, wheel: wheel}
+	if r.host.Refuses(probe.Runtime) == "" {
+		t.unlimited = t.lacksLimits(ctx)
+	}
 	results := make([]probe.Result, len(r.attacks))
 	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var wait sync.WaitGroup
 	for n, a := range r.attacks {
+		if reason := r.host.Refuses(a.Tier); reason != "" {
+			results[n] = probe.Skipped(a.Probe, reason)
+			continue
+		}
 		wait.Go(func() {
 			turn <- struct{}{}
 			defer func() { <-turn }()
@@ -106,7 +119,7 @@ func (r Runner) try(ctx context.Context, c *container.Container) ([]probe.Result
 
 // trial is what all attacks on one image share.
 type trial struct {
-	c         *container.Container
+	room      Room
 	python    string // path in the image
 	payload   string // directory of this machine
 	wheel     []byte
@@ -117,7 +130,7 @@ func (t *trial) spec(profile container.Profile, args ...string) container.Spec {
 	return container.Spec{
 		Profile: profile, Args: append([]string{t.python, "-I", "-B", here + "/run.py"}, args...),
 		Mounts: map[string]string{here: t.payload}, Unlimited: t.unlimited != "",
-		Listen: []string{indexAddress}, Serve: serve(network(t.wheel)), Timeout: attackTime,
+		Listen: indexAddress, Serve: serve(network(t.wheel)), Timeout: attackTime,
 	}
 }
 
@@ -125,12 +138,12 @@ func (t *trial) spec(profile container.Profile, args ...string) container.Spec {
 func (t *trial) lacksLimits(ctx context.Context) string {
 	s := t.spec(container.Reference)
 	s.Args = []string{t.python, "-I", "-B", "-c", "pass"}
-	_, err := t.c.Run(ctx, s)
+	_, err := t.room.Run(ctx, s)
 	if err == nil {
 		return ""
 	}
 	s.Unlimited = true
-	if _, other := t.c.Run(ctx, s); other != nil {
+	if _, other := t.room.Run(ctx, s); other != nil {
 		return "" // it is not the bounds: each probe of the profile says so
 	}
 	return err.Error()
@@ -140,7 +153,7 @@ func (t *trial) run(ctx context.Context, a attack) probe.Result {
 	if a.limits && a.profile == container.Reference && t.unlimited != "" {
 		return probe.Skipped(a.Probe, t.unlimited)
 	}
-	o, err := t.c.Run(ctx, t.spec(a.profile, a.module, a.function))
+	o, err := t.room.Run(ctx, t.spec(a.profile, a.module, a.function))
 	if err != nil {
 		return probe.Skipped(a.Probe, err.Error())
 	}

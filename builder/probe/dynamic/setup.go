@@ -29,7 +29,8 @@ type attackSpec struct {
 	Index   string   `json:"index"`
 	Server  string   `json:"server"` // DataHub's, for an executor
 	Control string   `json:"control"`
-	Ports   []int    `json:"ports"` // that are open for the probe's own sake
+	Ports   []int    `json:"ports"`  // that are open for the probe's own sake
+	Socket  string   `json:"socket"` // where the index is, on a host that has it nowhere else
 }
 
 // interpreter is what runs the attacks.
@@ -47,11 +48,11 @@ print(json.dumps({"real": os.path.realpath(sys.executable), "version": "%d.%d" %
 `
 
 // findInterpreter returns the first that works: the bundled venvs' before others.
-func findInterpreter(ctx context.Context, c *container.Container) (*interpreter, string) {
+func findInterpreter(ctx context.Context, image *container.Image, room Room) (*interpreter, string) {
 	inVenv := func(p string) bool {
-		return slices.ContainsFunc(c.Venvs, func(v string) bool { return strings.HasPrefix(p, v+"/") })
+		return slices.ContainsFunc(image.Venvs, func(v string) bool { return strings.HasPrefix(p, v+"/") })
 	}
-	pythons := slices.Clone(c.Pythons)
+	pythons := slices.Clone(image.Pythons)
 	slices.SortStableFunc(pythons, func(a, b string) int {
 		switch {
 		case inVenv(a) == inVenv(b):
@@ -63,9 +64,9 @@ func findInterpreter(ctx context.Context, c *container.Container) (*interpreter,
 	})
 	reason := "the image has no Python interpreter to run attacks by"
 	for _, p := range pythons[:min(len(pythons), 10)] {
-		o, err := c.Run(ctx, container.Spec{Profile: container.Plain, Args: []string{p, "-I", "-B", "-c", askInterpreter}, Timeout: 30 * time.Second})
+		o, err := room.Run(ctx, container.Spec{Profile: container.Plain, Args: []string{p, "-I", "-B", "-c", askInterpreter}, Timeout: 30 * time.Second})
 		if err != nil {
-			return nil, err.Error() // it is this machine, not the interpreter
+			return nil, err.Error() // it is the host, not the interpreter
 		}
 		i := &interpreter{path: p}
 		if o.Code == 0 && json.Unmarshal([]byte(o.Stdout), i) == nil {
@@ -77,7 +78,7 @@ func findInterpreter(ctx context.Context, c *container.Container) (*interpreter,
 }
 
 // writePayload makes the directory that the container sees as here.
-func writePayload(dir string, c *container.Container, i *interpreter) error {
+func writePayload(dir string, c *container.Image, i *interpreter) error {
 	names, err := fs.Glob(payload, "payload/*.py")
 	if err != nil {
 		return err
@@ -93,7 +94,7 @@ func writePayload(dir string, c *container.Container, i *interpreter) error {
 	}
 	// Not nil: the attacks go through both lists, also where the image has neither.
 	spec, err := json.Marshal(attackSpec{
-		Pythons: append([]string{}, c.Pythons...), Venvs: append([]string{}, c.Venvs...), Index: indexURL, Server: serverURL, Control: "http://" + indexAddress + control, Ports: []int{indexPort},
+		Pythons: append([]string{}, c.Pythons...), Venvs: append([]string{}, c.Venvs...), Index: indexURL, Server: serverURL, Control: "http://" + indexAddress + control, Ports: []int{indexPort}, Socket: container.Socket,
 	})
 	if err != nil {
 		return err
@@ -119,7 +120,7 @@ func open(dir string) error {
 
 // writeVenvs makes the stand-in for the image's venvs: one whose datahub
 // command is an attack, with the interpreter and packages of a real one.
-func writeVenvs(dir string, c *container.Container, i *interpreter) error {
+func writeVenvs(dir string, c *container.Image, i *interpreter) error {
 	venv := filepath.Join(dir, "probe-bundled")
 	lib := filepath.Join(venv, "lib", "python"+i.Version)
 	for _, d := range []string{filepath.Join(venv, "bin"), lib} {
@@ -159,7 +160,7 @@ const maxMetadata = 1 << 20
 
 // release is the version of the DataHub CLI that the image says it has; the
 // executor hands recipes over as that version reads them. "" is unknown.
-func release(c *container.Container) string {
+func release(c *container.Image) string {
 	root := c.Getenv("DATAHUB_BUNDLED_VENV_PATH")
 	if root == "" {
 		root = "/opt/datahub/venvs"
