@@ -17,6 +17,11 @@ type EngineOptions struct {
 	Runc string   // "" looks for runc on PATH
 }
 
+// target is the BuildKit at Address.
+func (o EngineOptions) target() solve.Target {
+	return solve.Target{Address: o.Address, CA: o.CA, Cert: o.Cert, Key: o.Key, ServerName: o.ServerName}
+}
+
 // connect returns a client of the BuildKit that builds, and what ends both;
 // stop may be called after an error as well.
 // The embedded engine keeps one state per compression type: which layers it
@@ -24,7 +29,7 @@ type EngineOptions struct {
 func (w *Workspace) connect(ctx context.Context, compression string) (c *solve.Client, stop func(), err error) {
 	o := w.Engine
 	if o.Address != "" {
-		c, err = solve.Dial(ctx, solve.Target{Address: o.Address, CA: o.CA, Cert: o.Cert, Key: o.Key, ServerName: o.ServerName})
+		c, err = solve.Dial(ctx, o.target())
 		if err != nil {
 			return nil, func() {}, err
 		}

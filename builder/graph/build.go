@@ -178,8 +178,10 @@ func (b *builder) platform(p *lock.Platform) (*Platform, *image, error) {
 	return built, &image{assembly: a, shared: shared}, nil
 }
 
-func (b *builder) marshal(s llb.State) ([]byte, error) {
-	def, err := s.Marshal(context.Background(), llb.Platform(b.target))
+func (b *builder) marshal(s llb.State) ([]byte, error) { return marshal(s, b.target) }
+
+func marshal(s llb.State, target ocispec.Platform) ([]byte, error) {
+	def, err := s.Marshal(context.Background(), llb.Platform(target))
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "writing LLB")
 	}

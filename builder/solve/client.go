@@ -77,7 +77,7 @@ func known(scheme string) bool {
 
 func unreachable(err error, address string) error {
 	return fault.Wrap(fault.EngineDown, err, "connecting to BuildKit at %s", address).
-		Hint("check that BuildKit runs there and that the address and certificates are right, or leave out --buildkit-addr to use the embedded engine")
+		Hint("check that BuildKit runs there and that the address and certificates are right, or leave out --buildkit-addr")
 }
 
 // Close ends the connection.
