@@ -7,7 +7,10 @@ import (
 
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/probe"
+	"github.com/lockforge/lockforge/builder/probe/dynamic"
+	"github.com/lockforge/lockforge/builder/probe/remote"
 	"github.com/lockforge/lockforge/builder/progress"
+	"github.com/lockforge/lockforge/builder/solve"
 )
 
 // CheckRequest says which image is put to the escape suite.
@@ -19,6 +22,17 @@ type CheckRequest struct {
 	Minimums []probe.Minimum
 	Dynamic  []probe.Runner // what is run in the image; none: static probes only
 	Progress progress.Sink
+}
+
+// RemoteProbes connects to the BuildKit at an address, and returns the dynamic
+// probes as they are run there; stop ends the connection. A BuildKit that does
+// not answer is fault.EngineDown.
+func RemoteProbes(ctx context.Context, o EngineOptions) (r probe.Runner, stop func(), err error) {
+	c, err := solve.Dial(ctx, o.target())
+	if err != nil {
+		return nil, nil, err
+	}
+	return dynamic.On(remote.New(c)), func() { _ = c.Close() }, nil
 }
 
 // Check puts an image, whoever built it, to the escape suite. A failed probe

@@ -92,7 +92,7 @@ var offline = []string{"builder/fault", "builder/plan", "builder/manifest", "bui
 var order = []string{
 	"builder/fault", "builder/progress", "builder/manifest", "builder/wheel", "builder/venv", "builder/store", "builder/plan", "builder/lock",
 	"builder/layers", "builder/index", "builder/fetch", "builder/catalog", "builder/lock/debian", "builder/lock/pypi", "builder/programs", "builder/pack",
-	"builder/deb", "builder/rootfs", "builder/unpack", "builder/graph", "builder/engine", "builder/solve", "builder/image", "builder/image/imagediff", "builder/facts", "builder/probe", "builder/probe/container", "builder/probe/dynamic", "builder/sbom", "builder/policy",
+	"builder/deb", "builder/rootfs", "builder/unpack", "builder/graph", "builder/engine", "builder/solve", "builder/image", "builder/image/imagediff", "builder/facts", "builder/probe", "builder/probe/container", "builder/probe/dynamic", "builder/probe/remote", "builder/sbom", "builder/policy",
 	"builder/attest", "builder/verify", "builder",
 }
 

@@ -83,7 +83,7 @@ func (f *buildFlags) register(cmd *cobra.Command) {
 	flags.StringVarP(&f.tag, "tag", "t", "", "reference of the image, registry/name:tag")
 	flags.BoolVar(&f.push, "push", false, "push to the reference given by --tag: by digest, the tag last")
 	flags.BoolVar(&f.sign, "sign", false, "sign the image and attach its attestations, wherever it goes")
-	flags.BoolVar(&f.checkRun, "check-run", false, "run the dynamic probes of the escape suite in the image, for its test results; takes root and runc")
+	flags.BoolVar(&f.checkRun, "check-run", false, "run the dynamic probes of the escape suite in the image, for its test results; on this machine always: takes root and runc")
 	flags.BoolVar(&f.insecure, "allow-http-registry", false, "push over plain HTTP")
 	flags.StringSliceVar(&f.platforms, "platform", nil, "platforms to build (default: all of the lock)")
 	flags.StringVar(&f.policies, "policy", "", "directory of further rules")

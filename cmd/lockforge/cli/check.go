@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ func (a *app) checkCommand() *cobra.Command {
 	request := builder.CheckRequest{}
 	var minimums []string
 	var insecure, run bool
+	var engine engineFlags
 	var statement string
 	cmd := &cobra.Command{
 		Use:   "check REF",
@@ -23,8 +25,9 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Put an image to the escape suite and grade how locked it is, also an image
 that lockforge did not build. REF is an image in a registry, a layout (oci:DIR)
 or an archive (docker-archive:FILE, tar:FILE). The bytes of every layer are
-read, also what higher layers hide; --run tries attacks in it besides. Each
-finding names layer, path, evidence and fix; besides text and json, --format
+read, also what higher layers hide; --run tries attacks in it besides, on this
+machine or, as far as one can, at a BuildKit (--buildkit-addr). Each finding
+names layer, path, evidence and fix; besides text and json, --format
 knows sarif and junit. The exit code is 30 where a minimum is required and not
 reached, and 31 where the image's bytes are not what they say: such an image has
 no score.
@@ -42,9 +45,12 @@ lockforge attest signs them, and lockforge verify --require-probes goes by them.
 				}
 				request.Minimums = append(request.Minimums, m)
 			}
-			if run {
-				request.Dynamic = []probe.Runner{dynamic.New()}
+			dynamic, stop, err := engine.probes(cmd.Context(), run)
+			if err != nil {
+				return err
 			}
+			defer stop()
+			request.Dynamic = dynamic
 			sink, done := a.showProgress()
 			request.Ref, request.Image, request.Progress = args[0], image.Options{Insecure: insecure}, sink
 			document, err := builder.Check(cmd.Context(), request)
@@ -67,9 +73,25 @@ lockforge attest signs them, and lockforge verify --require-probes goes by them.
 	flags.StringVar(&request.Platform, "platform", "", "platform to check (default all of the image)")
 	flags.StringSliceVar(&minimums, "min", nil, "score that a tier must reach, such as I=100; repeatable")
 	flags.BoolVar(&run, "run", false, "also attack the image from inside, on this machine; it takes root and runc")
+	engine.registerAddress(cmd, "with --run, attack it in containers of this BuildKit instead; probes of tier I only")
 	flags.StringVar(&statement, "statement", "", "write the results to this file as in-toto statements")
 	flags.BoolVar(&insecure, "allow-http-registry", false, "read over plain HTTP")
 	return cmd
+}
+
+// probes returns what --run asks for, and where. BUILDKIT_HOST is not looked at:
+// at a BuildKit, fewer probes run.
+func (f *engineFlags) probes(ctx context.Context, run bool) (all []probe.Runner, stop func(), err error) {
+	switch {
+	case !run && f.Address != "":
+		return nil, nil, fault.New(fault.Usage, "nothing to do for BuildKit at %s", f.Address).Hint("add --run to attack the image there")
+	case !run:
+		return nil, func() {}, nil
+	case f.Address == "":
+		return []probe.Runner{dynamic.New()}, func() {}, nil
+	}
+	r, stop, err := builder.RemoteProbes(ctx, f.EngineOptions)
+	return []probe.Runner{r}, stop, err
 }
 
 func writeChecked(path string, d *probe.Document) error {

@@ -27,13 +27,18 @@ type engineFlags struct {
 }
 
 func (f *engineFlags) register(cmd *cobra.Command) {
+	f.registerAddress(cmd, "BuildKit to use instead of the embedded one (default $BUILDKIT_HOST)")
+	cmd.Flags().StringVar(&f.Runc, "runc", "", "OCI runtime of the embedded BuildKit (default: runc on PATH)")
+}
+
+// registerAddress adds the flags of a BuildKit elsewhere, with what that is for.
+func (f *engineFlags) registerAddress(cmd *cobra.Command, usage string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.Address, "buildkit-addr", "", "BuildKit to use instead of the embedded one (default $BUILDKIT_HOST)")
+	flags.StringVar(&f.Address, "buildkit-addr", "", usage)
 	flags.StringVar(&f.CA, "tlscacert", "", "authority that signed the certificate of a BuildKit at tcp://")
 	flags.StringVar(&f.Cert, "tlscert", "", "client certificate for it")
 	flags.StringVar(&f.Key, "tlskey", "", "key of the client certificate")
 	flags.StringVar(&f.ServerName, "tlsservername", "", "name in its certificate, where it is not the address")
-	flags.StringVar(&f.Runc, "runc", "", "OCI runtime of the embedded BuildKit (default: runc on PATH)")
 }
 
 // workspace collects what the builder needs to know of this process. stop ends
