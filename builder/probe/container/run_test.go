@@ -1,18 +1,25 @@
 package container
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/builder/image/imagetest"
 	"github.com/lockforge/lockforge/internal/testenv"
 )
@@ -44,6 +51,8 @@ func program(what string) int {
 			return 1
 		}
 		_, _ = io.Copy(os.Stdout, response.Body)
+	case "look":
+		return look()
 	case "outside":
 		for _, address := range []string{os.Getenv("OUTSIDE"), "192.0.2.1:80"} {
 			if _, err := net.DialTimeout("tcp", address, time.Second); err == nil {
@@ -52,6 +61,62 @@ func program(what string) int {
 		}
 	}
 	return 7
+}
+
+// look says what an image's lookups find.
+func look() int {
+	img, err := image.Open(context.Background(), os.Getenv("IMAGE"), image.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	i, err := Look(context.Background(), img.Platforms()[0])
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	at, _ := i.Host("/opt/v/large")
+	info, err := os.Stat(at)
+	fmt.Println(os.Geteuid(), i.User, i.Venvs, i.Pythons, i.Real("/opt/v/bin/python"), info.Size(), err, i.Close())
+	return 0
+}
+
+// TestLookTakesNoRoot looks into an image as nobody: into files that are
+// root's alone, in directories that nobody may write to.
+func TestLookTakesNoRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testenv.Missing(t, "becoming nobody takes root")
+	}
+	dir, err := os.MkdirTemp("", "look-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	imagetest.Layout(t, dir, imagetest.Image{Config: map[string]any{"User": "u"}, Layers: []imagetest.Layer{{Compression: "none", Entries: []imagetest.Entry{
+		{Name: "etc/", Kind: tar.TypeDir, Mode: 0o500}, {Name: "etc/passwd", Body: "u:x:1000:1001::/home/u:\n", Mode: 0o400},
+		{Name: "opt/v/", Kind: tar.TypeDir, Mode: 0o111}, imagetest.File("opt/v/pyvenv.cfg", ""), imagetest.Link("opt/v/bin/python", "/usr/bin/python3"),
+		{Name: "opt/v/large", Body: strings.Repeat("x", MaxLook+1)},
+		{Name: "usr/bin/python3", Mode: 0o4555}, {Name: "usr/bin/python3.13", Kind: tar.TypeLink, Link: "usr/bin/python3"}, {Name: "dev/sda", Kind: tar.TypeBlock},
+	}}}})
+	if err := filepath.WalkDir(dir, func(p string, _ fs.DirEntry, err error) error { return errors.Join(err, os.Chmod(p, 0o755)) }); err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.ReadFile("/proc/self/exe") // which lies where nobody may not look
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "prog")
+	if err := os.WriteFile(program, own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program)
+	cmd.Env = []string{act + "=look", "IMAGE=oci:" + dir, "TMPDIR=/tmp"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	want := fmt.Sprintf("65534 {1000 1001 /home/u} [/opt/v] [/opt/v/bin/python /usr/bin/python3 /usr/bin/python3.13] /usr/bin/python3 %d <nil> <nil>\n", MaxLook)
+	if err != nil || string(out) != want {
+		t.Errorf("got %v\n%swant\n%s", err, out, want)
+	}
 }
 
 // self is an image whose only program is this test binary.

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -21,6 +22,7 @@ import (
 	"github.com/lockforge/lockforge/builder/image/imagetest"
 	"github.com/lockforge/lockforge/builder/probe/container"
 	"github.com/lockforge/lockforge/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv/buildkit"
 )
 
 // hostPython is the interpreter of this machine, as files of an image.
@@ -138,7 +140,11 @@ func layer(t *testing.T, h *hostPython, evil bool) []imagetest.Entry {
 			add(imagetest.Link(name, h.Exe))
 		}
 	} else {
-		add(imagetest.Exec("opt/datahub/bin/executor", read(ownExecutor(t))))
+		executor, err := ownExecutor()
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(imagetest.Exec("opt/datahub/bin/executor", string(executor)))
 	}
 	return owned(files, evil)
 }
@@ -179,46 +185,28 @@ func owned(files map[string]imagetest.Entry, evil bool) []imagetest.Entry {
 	return entries
 }
 
-var builtExecutor struct {
-	sync.Once
-	path string
-	out  []byte
-	err  error
-}
-
 // ownExecutor compiles the executor of this source tree.
-func ownExecutor(t *testing.T) string {
-	t.Helper()
-	builtExecutor.Do(func() {
-		dir, err := os.MkdirTemp("", "lockforge-executor-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		builtExecutor.path = filepath.Join(dir, "executor")
-		cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", builtExecutor.path, "github.com/lockforge/lockforge/cmd/executor")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		builtExecutor.out, builtExecutor.err = cmd.CombinedOutput()
-	})
-	if builtExecutor.err != nil {
-		t.Fatalf("building the executor: %v\n%s", builtExecutor.err, builtExecutor.out)
+var ownExecutor = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "lockforge-executor-")
+	if err != nil {
+		return nil, err
 	}
-	return builtExecutor.path
-}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "executor")
+	cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", out, "github.com/lockforge/lockforge/cmd/executor")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the executor: %w\n%s", err, said)
+	}
+	return os.ReadFile(out)
+})
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if builtExecutor.path != "" {
-		os.RemoveAll(filepath.Dir(builtExecutor.path))
-	}
-	os.Exit(code)
-}
+// TestMain lets the test binary be the BuildKit that attacks are run at.
+func TestMain(m *testing.M) { buildkit.Main(m) }
 
-// unpacked is an image of layer, ready to run.
-func unpacked(t *testing.T, evil bool, config map[string]any) *container.Container {
+// platform is an image of layer.
+func platform(t *testing.T, evil bool, config map[string]any) *image.Platform {
 	t.Helper()
-	if reason := container.Missing(); reason != "" {
-		testenv.Missing(t, "%s", reason)
-	}
 	h, err := findHostPython()
 	if err != nil {
 		testenv.Missing(t, "no python3 on this machine: %v", err)
@@ -233,7 +221,16 @@ func unpacked(t *testing.T, evil bool, config map[string]any) *container.Contain
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := container.Open(context.Background(), img.Platforms()[0])
+	return img.Platforms()[0]
+}
+
+// unpacked is an image of layer, ready to run.
+func unpacked(t *testing.T, evil bool, config map[string]any) *container.Container {
+	t.Helper()
+	if reason := container.Missing(); reason != "" {
+		testenv.Missing(t, "%s", reason)
+	}
+	c, err := container.Open(context.Background(), platform(t, evil, config))
 	if err != nil {
 		t.Fatal(err)
 	}
