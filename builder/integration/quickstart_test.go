@@ -51,6 +51,7 @@ func TestQuickstart(t *testing.T) {
 	t.Run("verify", q.verify)
 	t.Run("cosign", q.cosign)
 	t.Run("probes", q.probes)
+	t.Run("probes elsewhere", q.probesElsewhere)
 	t.Run("sbom", q.sbom)
 	t.Run("syft", q.syft)
 	t.Run("inside", q.inside)

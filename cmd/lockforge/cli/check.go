@@ -25,12 +25,11 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Put an image to the escape suite and grade how locked it is, also an image
 that lockforge did not build. REF is an image in a registry, a layout (oci:DIR)
 or an archive (docker-archive:FILE, tar:FILE). The bytes of every layer are
-read, also what higher layers hide; --run tries attacks in it besides, on this
-machine or, as far as one can, at a BuildKit (--buildkit-addr). Each finding
-names layer, path, evidence and fix; besides text and json, --format
-knows sarif and junit. The exit code is 30 where a minimum is required and not
-reached, and 31 where the image's bytes are not what they say: such an image has
-no score.
+read, also what higher layers hide; --run tries attacks in it besides, with
+--buildkit-addr those of tier I, at that BuildKit. Each finding names layer,
+path, evidence and fix; besides text and json, --format knows sarif and junit.
+The exit code is 30 where a minimum is required and not reached, and 31 where
+the image's bytes are not what they say: such an image has no score.
 
 --statement writes the results as unsigned in-toto statements, one per platform;
 lockforge attest signs them, and lockforge verify --require-probes goes by them.`,
@@ -72,8 +71,8 @@ lockforge attest signs them, and lockforge verify --require-probes goes by them.
 	flags := cmd.Flags()
 	flags.StringVar(&request.Platform, "platform", "", "platform to check (default all of the image)")
 	flags.StringSliceVar(&minimums, "min", nil, "score that a tier must reach, such as I=100; repeatable")
-	flags.BoolVar(&run, "run", false, "also attack the image from inside, on this machine; it takes root and runc")
-	engine.registerAddress(cmd, "with --run, attack it in containers of this BuildKit instead; probes of tier I only")
+	flags.BoolVar(&run, "run", false, "also attack the image from inside, on this machine with root and runc, or at --buildkit-addr")
+	engine.registerAddress(cmd, "BuildKit to attack the image at, without root and runc here: probes of tier I only")
 	flags.StringVar(&statement, "statement", "", "write the results to this file as in-toto statements")
 	flags.BoolVar(&insecure, "allow-http-registry", false, "read over plain HTTP")
 	return cmd
