@@ -100,7 +100,7 @@ func (c *Client) Enter(ctx context.Context, r Root, f func(context.Context, *Con
 		return gateway.NewResult(), nil
 	}, progress.None())
 	switch {
-	case fault.Is(err, fault.Build) && entered:
+	case err != nil && fault.KindOf(err) == fault.Build && entered:
 		return fault.Wrap(fault.EngineDown, err, "running programs at BuildKit")
 	case err != nil:
 		return err

@@ -54,7 +54,7 @@ func (h Host) Enter(ctx context.Context, p *image.Platform, f func(context.Conte
 	err = h.client.Enter(ctx, root(ctx, p), func(ctx context.Context, c *solve.Containers) error {
 		return f(ctx, i, room{i, c})
 	})
-	if fault.Is(err, fault.Build) {
+	if fault.KindOf(err) == fault.Build { // the outermost: a lost daemon is more than that
 		return fmt.Sprintf("BuildKit does not take the image: %v", err), nil
 	}
 	return "", err

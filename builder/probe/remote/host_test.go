@@ -302,7 +302,7 @@ func TestLostBuildKit(t *testing.T) {
 		t.Fatal(errors.Join(err, e.Stop()))
 	}
 	defer c.Close()
-	_, err = New(c).Enter(t.Context(), self(t, host), func(ctx context.Context, _ *container.Image, r dynamic.Room) error {
+	reason, err := New(c).Enter(t.Context(), self(t, host), func(ctx context.Context, _ *container.Image, r dynamic.Room) error {
 		stopped := make(chan error)
 		time.AfterFunc(time.Second, func() { stopped <- e.Stop() })
 		s := spec("sleep")
@@ -315,7 +315,7 @@ func TestLostBuildKit(t *testing.T) {
 		}
 		return nil
 	})
-	if !fault.Is(err, fault.EngineDown) {
-		t.Errorf("got %v", err)
+	if fault.KindOf(err) != fault.EngineDown || reason != "" {
+		t.Errorf("got %q, %v", reason, err)
 	}
 }
