@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/defaults"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"golang.org/x/sys/unix"
@@ -143,5 +144,6 @@ func prepareProcess(c config) error {
 	if err := os.MkdirAll(tmp, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", tmp, err)
 	}
-	return os.Setenv("TMPDIR", tmp)
+	// What looks at TMPDIR as soon as the program starts is told besides.
+	return errors.Join(os.Setenv("TMPDIR", tmp), mount.SetTempMountLocation(tmp))
 }
