@@ -18,7 +18,7 @@ import (
 func TestKilledWhileSharing(t *testing.T) {
 	built := reference(t)
 	random := rand.New(rand.NewPCG(testenv.Seed(t), 1))
-	for n := range testenv.FaultRounds(t, fewKills) / 2 {
+	for n := range max(2, testenv.FaultRounds(t, fewKills)/7) {
 		w := built.fresh(t)
 		starter, guest := w.shares(t, "starter"), w.shares(t, "guest")
 		wait := time.Duration(random.Int64N(int64(built.took / 2)))
