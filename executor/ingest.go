@@ -13,6 +13,7 @@ import (
 	"github.com/lockforge/lockforge/executor/ingestion"
 	"github.com/lockforge/lockforge/executor/logs"
 	"github.com/lockforge/lockforge/executor/recipe"
+	"github.com/lockforge/lockforge/executor/sandbox"
 	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/task"
 )
@@ -47,6 +48,8 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.wrong("%v", err)
 	}
+	controls := o.controls(scratch)
+	sandbox.Bind(controls)
 	start := time.Now()
 	end := task.Run(ctx, task.Spec{
 		Argv:    child.Argv(),
@@ -58,7 +61,7 @@ func (p Process) runRecipe(ctx context.Context, args []string) int {
 		Timeout: o.timeout,
 		Grace:   o.grace,
 		Drain:   time.Second,
-		Sandbox: o.controls(scratch),
+		Sandbox: controls,
 	})
 	if err := errors.Join(log.Close(), p.writeRecord(o, end, time.Since(start))); err != nil {
 		fmt.Fprintf(p.Stderr, "error: %v\n", err)

@@ -42,7 +42,7 @@ type failure struct {
 //
 // As package syscall does, it lends the child the memory until execve, which
 // spares the copying; this thread waits meanwhile. A child whose calls would then
-// change this process too, see lends, gets a copy, as by fork(2). It has one
+// change this process too, see lends and Bind, gets a copy, as by fork(2). It has one
 // thread and no runtime: it may not allocate, lock or grow its stack, so it makes
 // system calls only.
 func fork(calls []call, report uintptr) (pid int, err error) {

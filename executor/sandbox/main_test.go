@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,12 +23,41 @@ var oldKernels = map[string][]uint32{
 }
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "bound" {
+		os.Exit(boundMain(os.Args[2:]))
+	}
 	if len(os.Args) > 3 {
 		if calls, ok := oldKernels[os.Args[1]]; ok {
 			os.Exit(oldKernelMain(calls, sandbox.Mode(os.Args[2]), os.Args[3:]))
 		}
 	}
 	os.Exit(m.Run())
+}
+
+// boundMain starts a program with MDWE after it has put that on itself. It
+// writes the report, and fails where it can still make memory executable.
+func boundMain(argv []string) int {
+	p := sandbox.Policy{Modes: map[sandbox.Control]sandbox.Mode{sandbox.MDWE: sandbox.Require}}
+	sandbox.Bind(&p)
+	if becomesExecutable() == nil {
+		return 3
+	}
+	process, report, err := sandbox.Start(&p, sandbox.Program{Argv: argv, Dir: os.TempDir(), Files: [3]*os.File{nil, os.Stdout, os.Stdout}}, 700000)
+	if err != nil || json.NewEncoder(os.Stderr).Encode(report) != nil {
+		return 2
+	}
+	_, _ = process.Wait()
+	return 0
+}
+
+// becomesExecutable has memory of this process written and executable, one
+// after the other.
+func becomesExecutable() error {
+	memory, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Mprotect(memory, unix.PROT_READ|unix.PROT_EXEC), unix.Munmap(memory))
 }
 
 func oldKernelMain(calls []uint32, mode sandbox.Mode, argv []string) int {
@@ -96,11 +126,16 @@ func shell(t *testing.T, p sandbox.Policy, script string) result {
 // python runs a script with the host's interpreter.
 func python(t *testing.T, p sandbox.Policy, script string) result {
 	t.Helper()
-	const interpreter = "/usr/bin/python3"
-	if _, err := os.Stat(interpreter); err != nil {
-		lacks(t, "no "+interpreter)
+	return run(t, p, interpreter(t), "-I", "-c", script)
+}
+
+func interpreter(t *testing.T) string {
+	t.Helper()
+	const path = "/usr/bin/python3"
+	if _, err := os.Stat(path); err != nil {
+		lacks(t, "no "+path)
 	}
-	return run(t, p, interpreter, "-I", "-c", script)
+	return path
 }
 
 // lacks skips a test for want of something, loudly, or fails it where

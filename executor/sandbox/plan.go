@@ -209,6 +209,9 @@ func (p *Plan) noNewPrivs() (string, error) {
 }
 
 func (p *Plan) mdwe() (string, error) {
+	if bound() {
+		return "inherited", nil
+	}
 	p.add("keeping memory from becoming code", unix.SYS_PRCTL, unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN)
 	return "", nil
 }

@@ -3,7 +3,6 @@ package sandbox_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lockforge/lockforge/executor/sandbox"
-	"golang.org/x/sys/unix"
 )
 
 // all requires every control that the tests' kernel is expected to have.
@@ -342,12 +340,28 @@ func TestWritableMemoryNeverBecomesExecutable(t *testing.T) {
 		t.Errorf("with MDWE: %+v", got)
 	}
 	// It would bind this process, too, if the child were lent the memory.
-	own, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(unix.Mprotect(own, unix.PROT_READ|unix.PROT_EXEC), unix.Munmap(own)); err != nil {
+	if err := becomesExecutable(); err != nil {
 		t.Errorf("the executor's own memory: %v", err)
+	}
+}
+
+// A process that has MDWE itself need not put it on its children.
+func TestBoundExecutor(t *testing.T) {
+	var said bytes.Buffer
+	cmd := exec.Command("/proc/self/exe", "bound", interpreter(t), "-I", "-c", "import mmap; mmap.mmap(-1, 4096, prot=7); print('DONE')")
+	cmd.Stderr = &said
+	output, err := cmd.Output()
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(string(output)), "Permission denied") {
+		t.Errorf("%v: %s\n%s", err, output, &said)
+	}
+	var report sandbox.Report
+	if err := json.Unmarshal(said.Bytes(), &report); err != nil {
+		t.Fatalf("%v: %s", err, &said)
+	}
+	for _, o := range report.Controls {
+		if o.Control == sandbox.MDWE && (o.State != sandbox.Obtained || o.Detail != "inherited") {
+			t.Errorf("the report says %+v", o)
+		}
 	}
 }
 

@@ -14,6 +14,22 @@ import (
 // from dumping core. execve undoes it, so it protects nothing in a child.
 func Protect() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
+// Bind puts MDWE on this process for good, where a policy has it: its children
+// inherit it, and need not change memory that they are lent, see fork. Go never
+// makes memory executable that can be written. What the kernel does not have,
+// each child's report says.
+func Bind(policy *Policy) {
+	if policy != nil && policy.Mode(MDWE) != Off {
+		_ = unix.Prctl(unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0)
+	}
+}
+
+// bound says whether children inherit MDWE.
+func bound() bool {
+	has, err := unix.PrctlRetInt(unix.PR_GET_MDWE, 0, 0, 0, 0)
+	return err == nil && has == unix.PR_MDWE_REFUSE_EXEC_GAIN
+}
+
 // Program is what is started.
 type Program struct {
 	Argv []string // Argv[0] is an absolute path

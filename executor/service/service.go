@@ -27,6 +27,7 @@ import (
 	"github.com/lockforge/lockforge/executor/queue/poll"
 	"github.com/lockforge/lockforge/executor/recipe"
 	"github.com/lockforge/lockforge/executor/results"
+	"github.com/lockforge/lockforge/executor/sandbox"
 	"github.com/lockforge/lockforge/executor/secret"
 	"github.com/lockforge/lockforge/executor/task"
 	"github.com/lockforge/lockforge/executor/trace"
@@ -210,6 +211,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := task.Supervise(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("becoming the parent of orphans: %w", err)
 	}
+	sandbox.Bind(s.sandbox())
 	if err := s.recover(ctx); err != nil {
 		return err
 	}

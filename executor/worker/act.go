@@ -61,8 +61,8 @@ func (r *run) act(a lifecycle.Action) error {
 	case lifecycle.Read:
 		r.read()
 	case lifecycle.Claim:
-		r.writeClaim()
 		r.prepare()
+		r.writeClaim() // last: what is begun last goes on first, and this one waits
 	case lifecycle.Progress:
 		r.writeProgress()
 	case lifecycle.Write:
