@@ -29,7 +29,7 @@ func connect(s Spec) (*pipes, error) {
 		// ending, so this copy is not waited for: close ends it.
 		p.begin = append(p.begin, func() {
 			go func() {
-				pass(w, s.Stdin)
+				_, _ = io.Copy(w, s.Stdin)
 				w.Close()
 			}()
 		})
@@ -45,22 +45,11 @@ func connect(s Spec) (*pipes, error) {
 			p.copies.Add(1)
 			go func() {
 				defer p.copies.Done()
-				pass(to, r)
+				_, _ = io.Copy(to, r)
 			}()
 		})
 	}
 	return p, nil
-}
-
-// buffers are those of copies that have ended.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
-// pass copies until one side ends.
-func pass(to io.Writer, from io.Reader) {
-	buffer := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buffer)
-	// Without their other methods: a file's would take a buffer of its own.
-	_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, buffer[:])
 }
 
 // started closes the child's ends and begins to copy.
