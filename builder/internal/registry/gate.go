@@ -24,7 +24,7 @@ type gate struct {
 }
 
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
-	answered, err := g.pass(r)
+	ahead, err := g.pass(r)
 	if err != nil {
 		if r.Body != nil {
 			_ = r.Body.Close()
@@ -32,65 +32,54 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	response, err := g.inner.RoundTrip(r)
-	answered(response)
+	g.heed(response, ahead)
 	return response, err
 }
 
-// pass waits until a request may be sent. What it returns wants the answer, or
-// nil where there is none.
-func (g *gate) pass(r *http.Request) (answered func(*http.Response), err error) {
+// pass waits until a request may be sent, and says whether it goes ahead.
+func (g *gate) pass(r *http.Request) (ahead bool, err error) {
 	for {
 		g.mu.Lock()
-		wait, ahead := time.Until(g.until), g.ahead
+		wait, open, other := time.Until(g.until), g.open, g.ahead
+		if ahead = wait <= 0 && !open && other == nil; ahead {
+			g.ahead = make(chan struct{})
+		}
+		g.mu.Unlock()
 		switch {
 		case wait > 0:
-			g.mu.Unlock()
 			if err := sleep(r.Context(), wait); err != nil {
-				return nil, err
+				return false, err
 			}
-		case g.open:
-			g.mu.Unlock()
-			return g.heed, nil
-		case ahead == nil:
-			done := make(chan struct{})
-			g.ahead = done
-			g.mu.Unlock()
-			return func(response *http.Response) {
-				g.heed(response)
-				g.mu.Lock()
-				g.ahead = nil
-				g.mu.Unlock()
-				close(done)
-			}, nil
+		case open || ahead:
+			return ahead, nil
 		default:
-			g.mu.Unlock()
 			select {
-			case <-ahead:
+			case <-other:
 			case <-r.Context().Done():
-				return nil, r.Context().Err()
+				return false, r.Context().Err()
 			}
 		}
 	}
 }
 
-// heed notes what an answer asks for.
-func (g *gate) heed(response *http.Response) {
-	if response == nil {
-		return
-	}
-	var wait time.Duration
-	switch response.StatusCode {
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		wait = retryAfter(response.Header.Get("Retry-After"), time.Now())
-	}
+// heed notes what an answer asks for, or that there is none: nil.
+func (g *gate) heed(response *http.Response, ahead bool) {
 	now := time.Now()
+	var wait time.Duration
+	if response != nil && (response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable) {
+		wait = retryAfter(response.Header.Get("Retry-After"), now)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case wait > 0:
 		g.open, g.until = false, now.Add(wait)
-	case !now.Before(g.until): // else it was sent before the wait was asked for
+	case response != nil && !now.Before(g.until): // else it was sent before the wait was asked for
 		g.open = true
+	}
+	if ahead {
+		close(g.ahead)
+		g.ahead = nil
 	}
 }
 
