@@ -134,10 +134,8 @@ func (j *job) addSink(ctx context.Context, r *recipe.Recipe) (*recipe.Recipe, er
 
 // hide has everything masked from here on that the run is given.
 func (j *job) hide() error {
-	hidden := maps.Clone(j.child.Secrets)
-	if hidden == nil {
-		hidden = map[string]string{}
-	}
+	hidden := map[string]string{}
+	maps.Copy(hidden, j.child.Secrets)
 	maps.Copy(hidden, j.token.secrets())
 	masker, err := NewMasker(hidden)
 	if err == nil {

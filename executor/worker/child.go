@@ -39,13 +39,12 @@ func (r *run) prepare() {
 	prepared := make(chan Execute, 1)
 	r.prepared = prepared
 	request, err := r.load()
-	if err != nil {
-		prepared <- func(context.Context, Sink) Outcome { return failure(err) }
-		return
-	}
 	r.w.actors.Go(func() {
 		var execute Execute
-		if err := r.attempt(func() { execute = r.w.o.Runner.Prepare(*request) }); err != nil {
+		if err == nil {
+			err = r.attempt(func() { execute = r.w.o.Runner.Prepare(*request) })
+		}
+		if err != nil {
 			execute = func(context.Context, Sink) Outcome { return failure(err) }
 		}
 		prepared <- execute
