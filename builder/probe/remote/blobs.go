@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/lockforge/lockforge/builder/fault"
@@ -16,7 +17,7 @@ func root(ctx context.Context, p *image.Platform) solve.Root {
 	blobs := map[string]image.Descriptor{}
 	r := solve.Root{Platform: p.Name(), Manifest: p.Digest(), Blobs: map[string]int64{}}
 	for _, d := range p.Blobs() {
-		sha := d.Digest[len("sha256:"):]
+		sha := strings.TrimPrefix(d.Digest, "sha256:")
 		blobs[sha], r.Blobs[sha] = d, d.Size
 	}
 	r.Open = func(sha string) (pack.Blob, error) {

@@ -1,9 +1,7 @@
 package remote
 
 import (
-	"bytes"
 	"context"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -90,22 +88,11 @@ func program(what string) int {
 // self is an image of a platform whose only program is this test binary.
 func self(t *testing.T, platform string, more ...imagetest.Entry) *image.Platform {
 	t.Helper()
-	own, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := elf.NewFile(bytes.NewReader(own))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if file.Section(".interp") != nil {
-		testenv.Missing(t, "the test binary needs libraries, which its image has not: build with CGO_ENABLED=0")
-	}
 	dir := t.TempDir()
 	imagetest.Layout(t, dir, imagetest.Image{
 		Platform: platform, Config: map[string]any{"User": "1000", "WorkingDir": "/home", "Env": []string{"A=image", "B=image"}},
 		Layers: []imagetest.Layer{{Entries: append([]imagetest.Entry{
-			{Name: "tmp/", Kind: '5', Mode: 0o1777}, imagetest.Dir("home"), imagetest.File("etc/passwd", "u:x:1000:1001::/home/u:\n"), imagetest.Exec("prog", string(own)),
+			{Name: "tmp/", Kind: '5', Mode: 0o1777}, imagetest.Dir("home"), imagetest.File("etc/passwd", "u:x:1000:1001::/home/u:\n"), imagetest.Exec("prog", string(testenv.Self(t))),
 		}, more...), Compression: "gzip"}},
 	})
 	img, err := image.Open(t.Context(), "oci:"+dir, image.Options{})
