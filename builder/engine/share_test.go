@@ -135,6 +135,16 @@ func TestAKilledEngineIsNoticedByAll(t *testing.T) {
 	stop(t, start(t, dir, progress.None()))
 }
 
+// undamaged starts an engine on state that earlier ones left.
+func undamaged(t *testing.T, dir string) {
+	t.Helper()
+	sink := &steps{}
+	stop(t, start(t, dir, sink))
+	if sink.has("damaged") {
+		t.Error("what an earlier engine left was taken for damaged")
+	}
+}
+
 // TestAnEngineThatIsToldToEnd ends for all, and is no sign of damage.
 func TestAnEngineThatIsToldToEnd(t *testing.T) {
 	buildkit.Require(t)
@@ -144,11 +154,7 @@ func TestAnEngineThatIsToldToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	nothingLeft(t, dir)
-	sink := &steps{}
-	stop(t, start(t, dir, sink))
-	if sink.has("damaged") {
-		t.Error("state that was closed properly was taken for damaged")
-	}
+	undamaged(t, dir)
 	for _, e := range users {
 		stop(t, e)
 	}
@@ -164,11 +170,7 @@ func TestAStarterKilledWhileStarting(t *testing.T) {
 		o.kill(t)
 		nothingLeft(t, dir)
 	}
-	sink := &steps{}
-	stop(t, start(t, dir, sink))
-	if sink.has("damaged") {
-		t.Error("what a killed process left was taken for damaged")
-	}
+	undamaged(t, dir)
 }
 
 // TestManyComeAndGo uses one engine from many sides, none of which knows who is
