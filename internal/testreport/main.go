@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -84,8 +85,22 @@ func (r *report) line(line []byte) {
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case "pass", "fail", "skip":
+		if e.Test == "" {
+			r.cutShort(name)
+		}
 		r.end(e, name)
 		delete(r.output, name)
+	}
+}
+
+// cutShort prints what tests had to say that did not end before their package:
+// one of them hung, or brought it down, and what the others were at may tell why.
+func (r *report) cutShort(pkg string) {
+	for _, name := range slices.Sorted(maps.Keys(r.output)) {
+		if strings.HasPrefix(name, pkg+" ") {
+			fmt.Fprintf(r.out, "DID NOT END %s\n%s", name, strings.Join(r.output[name], ""))
+			delete(r.output, name)
+		}
 	}
 }
 
