@@ -43,7 +43,7 @@ repro: setup build ## one image in twenty ways: caches, mirrors, clocks, cores, 
 	scripts/repro.sh
 
 faults: setup build ## all rounds of faults: 20 kills of the engine, 50 of the program, long outages, 512 MiB for the wide manifest
-	LOCKFORGE_FAULT_ROUNDS=70 LOCKFORGE_LIVE=1 LOCKFORGE_PROGRAM=$(CURDIR)/bin/lockforge go test -count=1 -v -timeout 4h -run 'Kill|Full|Memory|AtOnce|Outage|BadLine' ./builder/integration/builds ./builder/image ./builder/attest ./builder/fetch ./builder/store
+	LOCKFORGE_FAULT_ROUNDS=70 LOCKFORGE_LIVE=1 LOCKFORGE_PROGRAM=$(CURDIR)/bin/lockforge go test -count=1 -p 1 -v -timeout 4h -run 'Kill|Full|Memory|AtOnce|Outage|BadLine' ./builder/integration/builds ./builder/image ./builder/attest ./builder/fetch ./builder/store
 
 compare: setup build ## put our image and two peers' shapes to the escape suite, and write docs/comparison.md
 	scripts/compare.sh
