@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,38 @@ func (p *Topic) create(partitions int, settings map[string]string) error {
 	if err != nil {
 		return err
 	}
-	return kerr.ErrorForCode(response.Topics[0].ErrorCode)
+	if err := kerr.ErrorForCode(response.Topics[0].ErrorCode); err != nil {
+		return err
+	}
+	return p.awaitLeaders(ctx)
+}
+
+// awaitLeaders returns when the broker serves the topic: its controller has
+// made it some moments before the broker knows.
+func (p *Topic) awaitLeaders(ctx context.Context) error {
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = kmsg.StringPtr(p.Name)
+	request := kmsg.NewPtrMetadataRequest()
+	request.Topics = append(request.Topics, topic)
+	for {
+		response, err := request.RequestWith(ctx, p.client)
+		if err != nil {
+			return err
+		}
+		if served(response.Topics[0]) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func served(topic kmsg.MetadataResponseTopic) bool {
+	leaderless := func(p kmsg.MetadataResponseTopicPartition) bool { return p.ErrorCode != 0 || p.Leader < 0 }
+	return topic.ErrorCode == 0 && !slices.ContainsFunc(topic.Partitions, leaderless)
 }
 
 // Put writes records' values to a partition, and returns when the broker has
