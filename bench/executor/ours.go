@@ -37,7 +37,7 @@ const (
 
 // launch starts an executor of ours in an empty state. It may not be ready yet.
 func (w *world) launch(from source, output *os.File) (*process, error) {
-	port, err := freePort()
+	port, err := w.ports(1)
 	if err != nil {
 		return nil, err
 	}

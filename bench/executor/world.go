@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lockforge/lockforge/bench/measure"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // world is what executors need around them: a change log, a stand-in for GMS,
@@ -25,8 +26,9 @@ type world struct {
 	broker string // address
 	*exchanges
 
-	peers []*process // started, the last one first to end
-	runs  int        // requested so far
+	peers   []*process // started, the last one first to end
+	release []func()   // ports
+	runs    int        // requested so far
 }
 
 // newWorld starts the peers, in an empty state.
@@ -47,6 +49,9 @@ func (w *world) close() {
 	for i := len(w.peers) - 1; i >= 0; i-- {
 		w.peers[i].kill()
 	}
+	for _, release := range w.release {
+		release()
+	}
 	if w.exchanges != nil {
 		_ = w.exchanges.close()
 	}
@@ -57,7 +62,7 @@ func (w *world) startPeers(ctx context.Context) (err error) {
 	if err := errors.Join(os.RemoveAll(state), os.MkdirAll(state, 0o700)); err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, err := w.ports(3)
 	if err != nil {
 		return err
 	}
@@ -73,7 +78,7 @@ func (w *world) startPeers(ctx context.Context) (err error) {
 	if w.exchanges, err = openExchanges(filepath.Join(state, "exchanges")); err != nil {
 		return err
 	}
-	if port, err = freePort(); err != nil {
+	if port, err = w.ports(1); err != nil {
 		return err
 	}
 	listen := fmt.Sprintf("127.0.0.1:%d", port)
@@ -89,13 +94,13 @@ func (w *world) startPeers(ctx context.Context) (err error) {
 	return nil
 }
 
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// ports holds ports for as long as the world is there.
+func (w *world) ports(n int) (first int, err error) {
+	first, release, err := testenv.HoldPorts(n)
+	if err == nil {
+		w.release = append(w.release, release)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return first, err
 }
 
 // answers waits until an address takes connections.

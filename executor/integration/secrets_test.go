@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lockforge/lockforge/executor/internal/gmstest"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // TestNoSecretGetsOut has a run do its worst with its password, fail, be
@@ -109,11 +109,8 @@ func TestSecretStoresAreAway(t *testing.T) {
 	t.Run("nobody there", func(t *testing.T) {
 		t.Parallel()
 		p := newPlace(t)
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		must(t, l.Close())
 		must(t, os.Remove(p.path("secrets/DB_PASSWORD")))
-		e := p.start("LOCKFORGE_EXECUTOR_SECRET_STORES=file,aws-sm", "AWS_REGION=eu-west-1", "LOCKFORGE_EXECUTOR_AWS_ENDPOINT=http://"+l.Addr().String(),
+		e := p.start("LOCKFORGE_EXECUTOR_SECRET_STORES=file,aws-sm", "AWS_REGION=eu-west-1", "LOCKFORGE_EXECUTOR_AWS_ENDPOINT=http://"+testenv.Address(t),
 			"AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=k", "LOCKFORGE_EXECUTOR_SECRET_TIMEOUT=2").serving()
 		stuck(p, "down", "aws-sm")
 		e.drain()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"github.com/lockforge/lockforge/executor/internal/gmstest"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // place is where `executor serve` lives: its directories, and an image whose
@@ -37,7 +37,7 @@ const shell = "#!/bin/sh\nshift\nexec /bin/sh \"$@\"\n"
 
 func newPlace(t *testing.T, script string, env ...string) *place {
 	t.Helper()
-	p := &place{t: t, dir: t.TempDir(), metrics: freeAddress(t)}
+	p := &place{t: t, dir: t.TempDir(), metrics: testenv.Address(t)}
 	for name, content := range map[string]string{
 		"venvs/mysql-bundled/bin/python":  shell,
 		"venvs/mysql-bundled/bin/datahub": strings.ReplaceAll(script, "$DIR", p.path("evidence")),
@@ -61,14 +61,6 @@ func newPlace(t *testing.T, script string, env ...string) *place {
 }
 
 func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	must(t, listener.Close())
-	return listener.Addr().String()
-}
 
 // request asks for a run without a sink.
 func request(server *gmstest.Running, id string) {

@@ -2,7 +2,6 @@ package testenv
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,7 +21,7 @@ func Registry(t testing.TB) string {
 		Missing(t, "docker-registry is not installed")
 	}
 	dir := t.TempDir()
-	address := freeAddress(t)
+	address := Address(t)
 	config := filepath.Join(dir, "config.yml")
 	text := fmt.Sprintf(`version: 0.1
 log: {level: error, accesslog: {disabled: true}}
@@ -45,17 +44,6 @@ http: {addr: %q}
 	})
 	awaitHTTP(t, "http://"+address+"/v2/")
 	return address
-}
-
-// freeAddress gives a loopback address that nobody listens on.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // awaitHTTP waits until a server answers.

@@ -41,12 +41,6 @@ func TestRelay(t *testing.T) {
 	server.Start()
 	defer server.Close()
 
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
 	cmd := exec.Command(python, "-I", "-B", "-c", `
 import sys, urllib.request
 sys.path.insert(0, "payload")
@@ -56,7 +50,7 @@ relay.start(sys.argv[1], port)
 for size in (0, 1, 1 << 20, 3):
     with urllib.request.urlopen("http://127.0.0.1:%d/" % port, b"x" * size, timeout=20) as r:
         assert r.read() == b"X" * size, size
-`, socket, strconv.Itoa(port))
+`, socket, strconv.Itoa(testenv.Ports(t, 1)))
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "no_proxy=*"}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

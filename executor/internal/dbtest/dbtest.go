@@ -64,7 +64,7 @@ func Start(t testing.TB, kind string) Server {
 			t.Error(err)
 		}
 	})
-	s := Server{Kind: kind, Port: freePort(t), Database: "shop", User: "shop", Password: "pw-" + rand.Text()}
+	s := Server{Kind: kind, Port: testenv.Ports(t, 1), Database: "shop", User: "shop", Password: "pw-" + rand.Text()}
 	cmd := exec.Command(filepath.Join(testenv.ModuleRoot(t), "scripts", "databases.sh"), "run", kind, filepath.Join(dir, "d"), fmt.Sprint(s.Port))
 	cmd.Env = append(os.Environ(), "DATABASE_PASSWORD="+s.Password)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -137,14 +137,4 @@ func (p *process) stop() {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.ended
 	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

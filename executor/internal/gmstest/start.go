@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 // Running is a Server on a loopback port.
@@ -31,7 +33,7 @@ func Start(t testing.TB, o Options) *Running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Running{Server: server, address: "127.0.0.1:0"}
+	r := &Running{Server: server, address: testenv.Address(t)}
 	if err := r.Restart(); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +81,6 @@ func (r *Running) Restart() error {
 	if err != nil {
 		return err
 	}
-	r.address = listener.Addr().String()
 	server := &http.Server{Handler: r.Server, ReadHeaderTimeout: 10 * time.Second}
 	r.http = server
 	go func() { _ = server.Serve(listener) }() // until Stop

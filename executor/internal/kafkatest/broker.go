@@ -3,7 +3,6 @@ package kafkatest
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +41,7 @@ type Broker struct {
 
 	dir, script string
 	port        int
+	release     func() // the ports
 	process     *exec.Cmd
 }
 
@@ -52,7 +52,7 @@ func Start(t testing.TB, o Options) *Broker {
 	if err := b.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(b.Kill)
+	t.Cleanup(b.close)
 	return b
 }
 
@@ -88,7 +88,7 @@ func Shared(t testing.TB) *Broker {
 func Main(m *testing.M) int {
 	defer func() {
 		if shared.broker != nil {
-			shared.broker.Kill()
+			shared.broker.close()
 		}
 		_ = os.RemoveAll(shared.dir)
 	}()
@@ -108,7 +108,11 @@ func prepare(t testing.TB, dir string, o Options) *Broker {
 	if _, err := exec.LookPath("java"); err != nil {
 		testenv.Missing(t, "no Kafka broker: java is not installed")
 	}
-	b := &Broker{dir: dir, script: filepath.Join(root, "scripts", "kafka.sh"), port: freePorts(t)}
+	port, release, err := testenv.HoldPorts(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Broker{dir: dir, script: filepath.Join(root, "scripts", "kafka.sh"), port: port, release: release}
 	b.Address, b.Secure = fmt.Sprintf("127.0.0.1:%d", b.port), fmt.Sprintf("127.0.0.1:%d", b.port+2)
 	files := map[string]string{}
 	for name, content := range o.Files {
@@ -128,38 +132,15 @@ func prepare(t testing.TB, dir string, o Options) *Broker {
 	return b
 }
 
-// freePorts finds three ports in a row that nobody listens on.
-func freePorts(t testing.TB) int {
-	for range 50 {
-		if port, ok := threePorts(); ok {
-			return port
-		}
-	}
-	t.Fatal("no three free ports in a row")
-	return 0
-}
-
-func threePorts() (port int, ok bool) {
-	for i := range 3 {
-		address := "127.0.0.1:0"
-		if i > 0 {
-			address = fmt.Sprintf("127.0.0.1:%d", port+i)
-		}
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			return 0, false
-		}
-		defer listener.Close()
-		if i == 0 {
-			port = listener.Addr().(*net.TCPAddr).Port
-		}
-	}
-	return port, true
-}
-
 // Kill ends the broker at once, as a crash does. What it had acknowledged is
 // in its files.
 func (b *Broker) Kill() { b.end(syscall.SIGKILL) }
+
+// close ends the broker for good.
+func (b *Broker) close() {
+	b.Kill()
+	b.release()
+}
 
 // Stop ends the broker in order.
 func (b *Broker) Stop() { b.end(syscall.SIGTERM) }
