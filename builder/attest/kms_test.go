@@ -71,8 +71,12 @@ func TestSigningWithAKeyService(t *testing.T) {
 	transit(t)
 	target := open(t, "oci:"+writeLayout(t))
 	want := statements(t, target.Digest())
+	signer, err := attest.NewSigner(t.Context(), attest.SignerOptions{Key: "hashivault://locked"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
-		if err := attest.Attach(t.Context(), target, signer(t, "hashivault://locked"), want); err != nil {
+		if err := attest.Attach(t.Context(), target, signer, want); err != nil {
 			t.Fatal(err)
 		}
 	}
