@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -40,8 +39,11 @@ func nothingLeft(t *testing.T, dir string) {
 	}
 	defer lock.Close()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		pids := enginesOf(t, dir)
-		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		pids, err := testenv.Processes(filepath.Join(dir, "state"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if len(pids) == 0 && err == nil {
 			return
 		}
@@ -49,22 +51,6 @@ func nothingLeft(t *testing.T, dir string) {
 			t.Fatalf("left behind: processes %v, the lock: %v", pids, err)
 		}
 	}
-}
-
-// enginesOf lists the processes whose arguments name the directory's state.
-func enginesOf(t *testing.T, dir string) []string {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pids []string
-	for _, f := range files {
-		if args, err := os.ReadFile(f); err == nil && bytes.Contains(args, []byte(filepath.Join(dir, "state"))) {
-			pids = append(pids, f)
-		}
-	}
-	return pids
 }
 
 // TestAGuestOutlastsTheStarter has two processes share an engine. Who started it

@@ -1,20 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/lockforge/lockforge/builder/engine"
 	"github.com/lockforge/lockforge/builder/progress"
+	"github.com/lockforge/lockforge/internal/testenv"
 )
 
 func (m *matrix) engineKilled(ctx context.Context, s site) (string, error) {
@@ -72,23 +71,7 @@ func (s site) killAfter(ctx context.Context, wait time.Duration, victims func(s 
 // enginesOf lists the engine processes that use a cache: their arguments name
 // its state.
 func enginesOf(cache string) ([]int, error) {
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		return nil, err
-	}
-	var pids []int
-	for _, f := range files {
-		args, err := os.ReadFile(f)
-		if err != nil || !bytes.Contains(args, []byte("\x00"+engine.Subcommand+"\x00")) || !bytes.Contains(args, []byte(cache+"/")) {
-			continue // it has ended, or is another's
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
-		if err != nil {
-			return nil, err
-		}
-		pids = append(pids, pid)
-	}
-	return pids, nil
+	return testenv.Processes("\x00"+engine.Subcommand+"\x00", cache+"/")
 }
 
 // elsewhere starts a BuildKit that the builds did not start.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,21 +22,9 @@ import (
 // its state.
 func enginesOf(t *testing.T, cache string) []int {
 	t.Helper()
-	var pids []int
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	pids, err := testenv.Processes("\x00"+engine.Subcommand+"\x00", cache+"/")
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, f := range files {
-		args, err := os.ReadFile(f)
-		if err != nil || !bytes.Contains(args, []byte("\x00"+engine.Subcommand+"\x00")) || !bytes.Contains(args, []byte(cache)) {
-			continue // it has ended, or is another's
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pids = append(pids, pid)
 	}
 	return pids
 }
