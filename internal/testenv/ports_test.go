@@ -45,7 +45,7 @@ func TestHeldPortsAreForServersOnly(t *testing.T) {
 
 func TestPortsAreNotHeldTwice(t *testing.T) {
 	held := map[int]bool{}
-	for range 2000 {
+	for range 500 {
 		port := testenv.Ports(t, 1)
 		if held[port] {
 			t.Fatalf("port %d is held twice", port)
