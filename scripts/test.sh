@@ -38,6 +38,6 @@ export LOCKFORGE_LIVE=1
 
 stage 'tests'
 code=0
-go test -json -timeout 40m "${@:-./...}" | go run ./internal/testreport || code=$?
+go test -json -timeout 50m "${@:-./...}" | go run ./internal/testreport || code=$?
 stage "done, exit code $code"
 exit "$code"
