@@ -314,6 +314,7 @@ func ownCopy(t *testing.T) string {
 
 func TestDeathOfTheExecutorIsTheChildsDeath(t *testing.T) {
 	cmd := exec.Command("/proc/self/exe", asExecutor, "echo $$; exec sleep 100")
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // nobody removes the run's directory
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

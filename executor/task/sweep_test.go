@@ -34,8 +34,10 @@ func namedMain(id, script string) int {
 // without mercy when the daemon is there. It returns the daemon's number file.
 func killedExecutor(t *testing.T, id string) string {
 	t.Helper()
-	pidFile := filepath.Join(t.TempDir(), "pid")
+	dir := t.TempDir() // of the run, too, which nobody removes
+	pidFile := filepath.Join(dir, "pid")
 	cmd := exec.Command("/proc/self/exe", asNamed, id, withDaemon(pidFile, "sleep 100"))
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
