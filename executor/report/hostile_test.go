@@ -130,8 +130,8 @@ func TestReadWhileTheFileIsSwapped(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Fatal(err)
 	}
-	if _, err := report.Read(path, m, 0); err != nil {
-		t.Errorf("when nobody changes the file any more: %v", err)
+	if d, err := report.Read(path, m, 0); err != nil || string(d.JSON) != good {
+		t.Errorf("when nobody changes the file any more: %.200s, %v", d.JSON, err)
 	}
 }
 

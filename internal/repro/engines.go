@@ -13,11 +13,11 @@ import (
 
 	"github.com/lockforge/lockforge/builder/engine"
 	"github.com/lockforge/lockforge/builder/progress"
-	"github.com/lockforge/lockforge/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv/buildkit"
 )
 
 func (m *matrix) engineKilled(ctx context.Context, s site) (string, error) {
-	return m.killed(ctx, s, func(s site, _ int) ([]int, error) { return enginesOf(s.cache) })
+	return m.killed(ctx, s, func(s site, _ int) ([]int, error) { return buildkit.Engines(s.cache) })
 }
 
 func (m *matrix) programKilled(ctx context.Context, s site) (string, error) {
@@ -66,12 +66,6 @@ func (s site) killAfter(ctx context.Context, wait time.Duration, victims func(s 
 	failed := <-ended
 	// With its engine stopped already, a build is in its last moments.
 	return failed != nil, err
-}
-
-// enginesOf lists the engine processes that use a cache: their arguments name
-// its state.
-func enginesOf(cache string) ([]int, error) {
-	return testenv.Processes("\x00"+engine.Subcommand+"\x00", cache+"/")
 }
 
 // elsewhere starts a BuildKit that the builds did not start.

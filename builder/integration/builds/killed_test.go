@@ -13,16 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lockforge/lockforge/builder/engine"
 	"github.com/lockforge/lockforge/builder/image"
 	"github.com/lockforge/lockforge/internal/testenv"
+	"github.com/lockforge/lockforge/internal/testenv/buildkit"
 )
 
-// enginesOf lists the engine processes that use a cache: their arguments name
-// its state.
 func enginesOf(t *testing.T, cache string) []int {
 	t.Helper()
-	pids, err := testenv.Processes("\x00"+engine.Subcommand+"\x00", cache+"/")
+	pids, err := buildkit.Engines(cache)
 	if err != nil {
 		t.Fatal(err)
 	}

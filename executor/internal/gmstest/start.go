@@ -55,8 +55,6 @@ func (s *Server) Forgive() {
 
 // URL is the base of the API.
 func (r *Running) URL() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return "http://" + r.address + r.o.Base
 }
 

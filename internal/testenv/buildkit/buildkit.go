@@ -61,6 +61,12 @@ func Require(t testing.TB) {
 	}
 }
 
+// Engines lists the engine processes that use a cache: their arguments name its
+// state.
+func Engines(cache string) ([]int, error) {
+	return testenv.Processes("\x00"+engine.Subcommand+"\x00", cache+"/")
+}
+
 var shared packageEngine
 
 // Client connects to the engine of this test package, which is started on
